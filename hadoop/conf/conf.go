@@ -150,6 +150,13 @@ func (c *Config) Get(key string) (string, bool) {
 	return strings.TrimSpace(c.expand(p.value)), true
 }
 
+// Untrimmed is Get without removing surrounding space, which means something in
+// access lists (" dev" is the group dev, "dev" the user).
+func (c *Config) Untrimmed(key string) (string, bool) {
+	p, ok := c.lookup(key)
+	return c.expand(p.value), ok
+}
+
 // Raw is the value of key as written, variables not expanded.
 func (c *Config) Raw(key string) (string, bool) {
 	p, ok := c.lookup(key)
