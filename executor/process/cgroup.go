@@ -1,0 +1,223 @@
+package process
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"heddle/executor"
+)
+
+// Cgroups says where the executor may keep its groups.
+type Cgroups struct {
+	// Root is where the hierarchies are mounted, /sys/fs/cgroup when empty.
+	Root string
+	// Parent is the path of our groups in each hierarchy, "/hadoop-yarn" when empty.
+	Parent string
+}
+
+// The values that Hadoop writes too: one vcore is worth 1024 shares, or weight 100.
+const (
+	sharesPerCore = 1024
+	weightPerCore = 100
+	maxWeight     = 10000
+	quotaPeriod   = 100000 // µs
+)
+
+// hierarchy is the parent directory in each controller of version 1, or the one of version 2.
+// All methods also work on nil, where there are no cgroups.
+type hierarchy struct {
+	v2   bool
+	dirs map[string]string // controller -> parent directory; version 2 has one, ""
+}
+
+func openHierarchy(c Cgroups) (*hierarchy, error) {
+	if c.Root == "" {
+		c.Root = "/sys/fs/cgroup"
+	}
+	if c.Parent == "" {
+		c.Parent = "/hadoop-yarn"
+	}
+	h := &hierarchy{dirs: map[string]string{}}
+	if _, err := os.Stat(filepath.Join(c.Root, "cgroup.controllers")); err == nil {
+		h.v2 = true
+		h.dirs[""] = filepath.Join(c.Root, c.Parent)
+		return h, h.openV2(c.Root)
+	}
+	for _, controller := range []string{"cpu", "memory"} {
+		dir := filepath.Join(c.Root, controller, c.Parent)
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return nil, err
+		}
+		if !writable(filepath.Join(dir, "cgroup.procs")) {
+			return nil, fmt.Errorf("%s is not writable", dir)
+		}
+		h.dirs[controller] = dir
+	}
+	return h, nil
+}
+
+// openV2 hands the controllers down; without them the groups still hold the processes together.
+func (h *hierarchy) openV2(root string) error {
+	dir := h.dirs[""]
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	if !writable(filepath.Join(dir, "cgroup.procs")) {
+		return fmt.Errorf("%s is not writable", dir)
+	}
+	for d := dir; strings.HasPrefix(d, root); d = filepath.Dir(d) {
+		for _, c := range []string{"+cpu", "+memory"} {
+			err := os.WriteFile(filepath.Join(d, "cgroup.subtree_control"), []byte(c), 0o644)
+			if err != nil && d == dir && !errors.Is(err, fs.ErrNotExist) {
+				return fmt.Errorf("controller %s is not available below %s: %w", c[1:], dir, err)
+			}
+		}
+	}
+	return nil
+}
+
+func writable(file string) bool { return syscall.Access(file, 2) == nil }
+
+// cgroup is one task's groups.
+type cgroup struct {
+	v2   bool
+	dirs map[string]string
+}
+
+func (h *hierarchy) open(id string) *cgroup {
+	if h == nil {
+		return nil
+	}
+	g := &cgroup{v2: h.v2, dirs: map[string]string{}}
+	for c, d := range h.dirs {
+		g.dirs[c] = filepath.Join(d, id)
+	}
+	return g
+}
+
+func (h *hierarchy) create(id string, l executor.Limits) (*cgroup, error) {
+	g := h.open(id)
+	if g == nil {
+		return nil, nil
+	}
+	for _, d := range g.dirs {
+		if err := os.Mkdir(d, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+			return nil, fmt.Errorf("make cgroup: %w", err)
+		}
+	}
+	for file, value := range g.settings(l) {
+		if err := os.WriteFile(file, []byte(value), 0o644); err != nil {
+			return nil, errors.Join(fmt.Errorf("set %s: %w", file, err), g.remove())
+		}
+	}
+	return g, nil
+}
+
+func (g *cgroup) settings(l executor.Limits) map[string]string {
+	cores := max(l.VCores, 1)
+	bytes := strconv.FormatInt(l.MemoryMB<<20, 10)
+	quota := strconv.FormatInt(cores*quotaPeriod, 10)
+	s := map[string]string{}
+	if g.v2 {
+		d := g.dirs[""]
+		s[d+"/cpu.weight"] = strconv.FormatInt(min(cores*weightPerCore, maxWeight), 10)
+		if l.HardCPU {
+			s[d+"/cpu.max"] = quota + " " + strconv.Itoa(quotaPeriod)
+		}
+		if l.HardMemory {
+			s[d+"/memory.max"] = bytes
+		}
+		return s
+	}
+	s[g.dirs["cpu"]+"/cpu.shares"] = strconv.FormatInt(cores*sharesPerCore, 10)
+	if l.HardCPU {
+		s[g.dirs["cpu"]+"/cpu.cfs_quota_us"] = quota
+	}
+	if l.HardMemory {
+		s[g.dirs["memory"]+"/memory.limit_in_bytes"] = bytes
+	}
+	return s
+}
+
+// joinFiles are written a pid to by the process that joins.
+func (g *cgroup) joinFiles() []string {
+	if g == nil {
+		return nil
+	}
+	var out []string
+	for _, d := range g.dirs {
+		out = append(out, d+"/cgroup.procs")
+	}
+	return out
+}
+
+// pids lists the group's processes; ok is false where there is no group to ask.
+func (g *cgroup) pids() (pids []int, ok bool) {
+	if g == nil {
+		return nil, false
+	}
+	seen := map[int]bool{}
+	for _, d := range g.dirs {
+		b, err := os.ReadFile(d + "/cgroup.procs")
+		if err != nil {
+			return nil, false
+		}
+		for f := range strings.FieldsSeq(string(b)) {
+			if pid, err := strconv.Atoi(f); err == nil && !seen[pid] {
+				seen[pid] = true
+				pids = append(pids, pid)
+			}
+		}
+	}
+	return pids, true
+}
+
+func (g *cgroup) oomKills() int64 {
+	if g == nil {
+		return 0
+	}
+	file := g.dirs["memory"] + "/memory.oom_control"
+	if g.v2 {
+		file = g.dirs[""] + "/memory.events"
+	}
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return 0
+	}
+	for line := range strings.Lines(string(b)) {
+		if v, ok := strings.CutPrefix(line, "oom_kill "); ok {
+			n, _ := strconv.ParseInt(strings.TrimSpace(v), 10, 64)
+			return n
+		}
+	}
+	return 0
+}
+
+// remove removes the empty groups; the kernel takes a moment after the last process.
+func (g *cgroup) remove() error {
+	if g == nil {
+		return nil
+	}
+	var errs []error
+	for _, d := range g.dirs {
+		var err error
+		for range 50 {
+			if err = os.Remove(d); err == nil || errors.Is(err, fs.ErrNotExist) {
+				err = nil
+				break
+			}
+			time.Sleep(20 * time.Millisecond)
+		}
+		if err != nil {
+			errs = append(errs, fmt.Errorf("remove cgroup: %w", err))
+		}
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,246 @@
+// Package process runs tasks as plain processes: each in its own session, in a cgroup
+// where the hierarchy is writable, under a small shell that notes the exit code even
+// when the daemon is gone.
+//
+//	daemon -> wrapper.sh (own session) -> session.sh: pid file, cgroup -> setsid -> the task's script
+package process
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"heddle/executor"
+)
+
+// Config sets an Executor up.
+type Config struct {
+	Cgroups Cgroups
+	// ExitFileTimeout is how long a reattached task's exit code is waited for after its processes are gone.
+	ExitFileTimeout time.Duration
+	Log             *slog.Logger
+}
+
+// Executor implements executor.Executor with processes.
+type Executor struct {
+	cfg     Config
+	cgroups *hierarchy // nil: by the process tree only
+}
+
+var _ executor.Executor = (*Executor)(nil)
+
+// New looks for a writable cgroup hierarchy and says once when there is none.
+func New(cfg Config) *Executor {
+	if cfg.ExitFileTimeout <= 0 {
+		cfg.ExitFileTimeout = 2 * time.Second
+	}
+	h, err := openHierarchy(cfg.Cgroups)
+	if err != nil {
+		cfg.Log.Warn("containers run without cgroups: CPU shares are not set, and processes are found by their session", "reason", err)
+	}
+	return &Executor{cfg: cfg, cgroups: h}
+}
+
+// pollInterval is how often a process that is not our child is looked at.
+const pollInterval = 50 * time.Millisecond
+
+// Prepare implements executor.Executor.
+func (e *Executor) Prepare(_ context.Context, t *executor.Task) error {
+	if t.RunAs != nil && os.Geteuid() != 0 {
+		return fmt.Errorf("running a container as %s needs the NodeManager to run as root", t.RunAs.Name)
+	}
+	return nil
+}
+
+// Start implements executor.Executor.
+func (e *Executor) Start(ctx context.Context, t *executor.Task) (executor.Process, error) {
+	group, err := e.cgroups.create(t.ID, t.Limits)
+	if err != nil {
+		return nil, fmt.Errorf("start %s: %w", t.ID, err)
+	}
+	wrapper, err := writeScripts(t, group.joinFiles())
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("start %s: %w", t.ID, err), group.remove())
+	}
+	p := &process{exec: e, task: t, group: group, done: make(chan struct{})}
+	if err := p.launch(ctx, wrapper); err != nil {
+		return nil, errors.Join(fmt.Errorf("start %s: %w", t.ID, err), group.remove())
+	}
+	return p, nil
+}
+
+// launch starts the wrapper. Its environment is empty: the task's script exports everything,
+// and nothing of a user's environment may reach a shell that runs as the daemon.
+func (p *process) launch(ctx context.Context, wrapper string) error {
+	cmd := exec.Command("/bin/bash", wrapper)
+	cmd.Dir = p.task.WorkDir
+	cmd.Env = []string{}
+	cmd.Stderr = os.Stderr
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	go func() {
+		defer close(p.done)
+		p.waited = cmd.Wait()
+	}()
+	for {
+		pid, err := readNumber(p.task.PidFile)
+		if err == nil {
+			p.pid = pid
+			return nil
+		}
+		select {
+		case <-p.done: // it may have written the file and ended since
+			if p.pid, err = readNumber(p.task.PidFile); err == nil {
+				return nil
+			}
+			return fmt.Errorf("its shell ended before the task began: %w", p.waited)
+		case <-ctx.Done():
+			return errors.Join(ctx.Err(), syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL))
+		case <-time.After(2 * time.Millisecond):
+		}
+	}
+}
+
+// Reattach implements executor.Executor.
+func (e *Executor) Reattach(_ context.Context, t *executor.Task) (executor.Process, error) {
+	pid, err := readNumber(t.PidFile)
+	if err != nil {
+		return nil, fmt.Errorf("reattach %s: %w: %w", t.ID, executor.ErrLost, err)
+	}
+	return &process{exec: e, task: t, pid: pid, group: e.cgroups.open(t.ID)}, nil
+}
+
+type process struct {
+	exec   *Executor
+	task   *executor.Task
+	pid    int
+	group  *cgroup
+	done   chan struct{} // nil when reattached; closed when the wrapper ended
+	waited error         // of the wrapper; set before done is closed
+}
+
+func (p *process) PID() int            { return p.pid }
+func (p *process) Addresses() []string { return nil }
+
+// Wait implements executor.Process.
+func (p *process) Wait(ctx context.Context) (int, error) {
+	if p.done != nil {
+		select {
+		case <-ctx.Done():
+			return 0, ctx.Err()
+		case <-p.done:
+		}
+	}
+	for processGroupAlive(p.pid) && !fileExists(p.task.ExitFile) {
+		if err := pause(ctx, pollInterval); err != nil {
+			return 0, err
+		}
+	}
+	deadline := time.Now().Add(p.exec.cfg.ExitFileTimeout)
+	for {
+		code, err := readNumber(p.task.ExitFile)
+		if err == nil {
+			return code, nil
+		}
+		if time.Now().After(deadline) {
+			return 0, fmt.Errorf("wait for %s: %w", p.task.ID, executor.ErrLost)
+		}
+		if err := pause(ctx, pollInterval); err != nil {
+			return 0, err
+		}
+	}
+}
+
+// Signal implements executor.Process.
+func (p *process) Signal(_ context.Context, s syscall.Signal) error {
+	err := syscall.Kill(-p.pid, s)
+	if s == syscall.SIGKILL {
+		for _, pid := range p.members() {
+			if e := syscall.Kill(pid, s); err == nil && !errors.Is(e, syscall.ESRCH) {
+				err = e
+			}
+		}
+	}
+	if err != nil && !errors.Is(err, syscall.ESRCH) {
+		return fmt.Errorf("signal %v to %s: %w", s, p.task.ID, err)
+	}
+	return nil
+}
+
+// members are the task's processes: those of its cgroup, else those of its session.
+func (p *process) members() []int {
+	if pids, ok := p.group.pids(); ok {
+		return pids
+	}
+	return sessionPIDs(p.pid)
+}
+
+// Usage implements executor.Process.
+func (p *process) Usage(context.Context) (executor.Usage, error) {
+	u := usageOf(p.members(), p.task.Limits.MemoryMB)
+	u.OOMKills = p.group.oomKills()
+	return u, nil
+}
+
+// Remove implements executor.Process.
+func (p *process) Remove(ctx context.Context) error {
+	for range 100 {
+		left := p.members()
+		if len(left) == 0 {
+			break
+		}
+		for _, pid := range left {
+			if err := syscall.Kill(pid, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
+				return fmt.Errorf("end process %d of %s: %w", pid, p.task.ID, err)
+			}
+		}
+		if err := pause(ctx, 10*time.Millisecond); err != nil {
+			return err
+		}
+	}
+	if p.done != nil {
+		select {
+		case <-p.done:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return p.group.remove()
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(d):
+		return nil
+	}
+}
+
+func fileExists(path string) bool {
+	_, err := os.Stat(path)
+	return !errors.Is(err, fs.ErrNotExist)
+}
+
+func readNumber(path string) (int, error) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return 0, err
+	}
+	n, err := strconv.Atoi(strings.TrimSpace(string(b)))
+	if err != nil {
+		return 0, fmt.Errorf("%s holds no number: %q", filepath.Base(path), b)
+	}
+	return n, nil
+}

@@ -1,0 +1,62 @@
+package process
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"heddle/executor"
+)
+
+// writeScripts writes the two small shells into the task's private directory, where the task
+// cannot change them, and returns the first.
+func writeScripts(t *executor.Task, joins []string) (string, error) {
+	session := filepath.Join(t.PrivateDir, "session.sh")
+	wrapper := filepath.Join(t.PrivateDir, "wrapper.sh")
+	if err := writeScript(session, sessionScript(t, joins)); err != nil {
+		return "", err
+	}
+	return wrapper, writeScript(wrapper, wrapperScript(session, t.ExitFile))
+}
+
+func writeScript(path, text string) error {
+	if err := os.WriteFile(path, []byte(text), 0o700); err != nil {
+		return fmt.Errorf("write start script: %w", err)
+	}
+	return nil
+}
+
+// wrapperScript waits for the task and notes its exit code; it outlives the daemon. Its own
+// stderr is closed since a shell reports killed children there.
+func wrapperScript(session, exitFile string) string {
+	return fmt.Sprintf(`#!/bin/bash
+trap : HUP INT TERM
+exec 3>&2 2>/dev/null
+/bin/bash %s 2>&3 3>&-
+rc=$?
+echo $rc > %s
+/bin/mv -f %s %s
+exit $rc
+`, quote(session), quote(exitFile+".tmp"), quote(exitFile+".tmp"), quote(exitFile))
+}
+
+// sessionScript joins the cgroups, notes its pid and becomes the task, so that the noted pid
+// is the task's process, group and session.
+func sessionScript(t *executor.Task, joins []string) string {
+	var b strings.Builder
+	b.WriteString("#!/bin/bash\nset -e\n")
+	for _, f := range joins {
+		fmt.Fprintf(&b, "echo $$ > %s\n", quote(f))
+	}
+	tmp := quote(t.PidFile + ".tmp")
+	fmt.Fprintf(&b, "echo $$ > %s\n/bin/mv -f %s %s\nexec setsid ", tmp, tmp, quote(t.PidFile))
+	if t.RunAs != nil {
+		fmt.Fprintf(&b, "setpriv --reuid=%d --regid=%d --init-groups ", t.RunAs.UID, t.RunAs.GID)
+	}
+	fmt.Fprintf(&b, "/bin/bash %s\n", quote(t.Script))
+	return b.String()
+}
+
+// quote makes s one word of a shell, whatever it holds.
+func quote(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
