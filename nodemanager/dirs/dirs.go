@@ -1,0 +1,255 @@
+// Package dirs is the NodeManager's directories on local disks: where caches, work
+// directories, private files and logs lie, with which modes, and which disks are usable.
+package dirs
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"heddle/executor"
+	"heddle/yarn"
+)
+
+// Limits says when a disk counts as unusable.
+type Limits struct {
+	MaxUsedPercent float64 // yarn.nodemanager.disk-health-checker.max-disk-utilization-per-disk-percentage
+	MinFreeMB      int64   // yarn.nodemanager.disk-health-checker.min-free-space-per-disk-mb
+	MinHealthy     float64 // fraction of the disks that must be usable for the node to be healthy
+}
+
+// Set is the configured directories. It is safe for concurrent use.
+type Set struct {
+	local, log []string
+	limits     Limits
+	state      atomic.Pointer[state]
+	turn       atomic.Uint32
+}
+
+// state is the outcome of the last check.
+type state struct {
+	local, log []string // usable ones
+	report     string   // why the node is unhealthy; empty when it is not
+	at         time.Time
+}
+
+// Open makes the directories where they are missing and checks the disks.
+func Open(local, log []string, limits Limits) (*Set, error) {
+	s := &Set{local: local, log: log, limits: limits}
+	if len(local) == 0 || len(log) == 0 {
+		return nil, errors.New("no local or log directories; set yarn.nodemanager.local-dirs and yarn.nodemanager.log-dirs")
+	}
+	s.Check(time.Now())
+	if st := s.state.Load(); len(st.local) == 0 || len(st.log) == 0 {
+		return nil, fmt.Errorf("no usable local or log directory: %s", st.report)
+	}
+	return s, nil
+}
+
+// modes of a local directory's own sub-directories.
+var layout = []struct {
+	name string
+	mode fs.FileMode
+}{{"filecache", 0o755}, {"usercache", 0o755}, {"nmPrivate", 0o700}}
+
+// Check looks at every disk again.
+func (s *Set) Check(now time.Time) {
+	st := &state{at: now}
+	var bad []error
+	usable := func(all []string, prepare func(string) error) (good []string) {
+		for _, d := range all {
+			if err := cmp.Or(prepare(d), s.diskError(d)); err != nil {
+				bad = append(bad, fmt.Errorf("%s: %w", d, err))
+				continue
+			}
+			good = append(good, d)
+		}
+		return good
+	}
+	st.local = usable(s.local, prepareLocal)
+	st.log = usable(s.log, func(d string) error { return mkdir(d, 0o755, nil) })
+	enough := func(good, all []string) bool {
+		return len(good) > 0 && float64(len(good)) >= s.limits.MinHealthy*float64(len(all))
+	}
+	if len(bad) > 0 && !(enough(st.local, s.local) && enough(st.log, s.log)) {
+		st.report = fmt.Sprintf("%d/%d local-dirs usable, %d/%d log-dirs usable: %v",
+			len(st.local), len(s.local), len(st.log), len(s.log), errors.Join(bad...))
+	}
+	s.state.Store(st)
+}
+
+func prepareLocal(d string) error {
+	if err := mkdir(d, 0o755, nil); err != nil {
+		return err
+	}
+	for _, l := range layout {
+		if err := mkdir(filepath.Join(d, l.name), l.mode, nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Set) diskError(d string) error {
+	var st syscall.Statfs_t
+	if err := syscall.Statfs(d, &st); err != nil {
+		return err
+	}
+	probe := filepath.Join(d, ".probe-"+strconv.Itoa(os.Getpid()))
+	if err := os.WriteFile(probe, nil, 0o600); err != nil {
+		return err
+	}
+	if err := os.Remove(probe); err != nil {
+		return err
+	}
+	free := int64(st.Bavail) * st.Bsize >> 20
+	used := 100 * (1 - float64(st.Bavail)/float64(max(st.Blocks, 1)))
+	if s.limits.MaxUsedPercent > 0 && used > s.limits.MaxUsedPercent {
+		return fmt.Errorf("used space is %.1f%%, above yarn.nodemanager.disk-health-checker.max-disk-utilization-per-disk-percentage of %v%%", used, s.limits.MaxUsedPercent)
+	}
+	if free < s.limits.MinFreeMB {
+		return fmt.Errorf("%d MB are free, below yarn.nodemanager.disk-health-checker.min-free-space-per-disk-mb of %d", free, s.limits.MinFreeMB)
+	}
+	return nil
+}
+
+// Health is the report for the ResourceManager, and when it was made.
+func (s *Set) Health() (healthy bool, report string, at time.Time) {
+	st := s.state.Load()
+	return st.report == "", st.report, st.at
+}
+
+// Local lists the usable local directories.
+func (s *Set) Local() []string { return s.state.Load().local }
+
+// Log lists the usable log directories.
+func (s *Set) Log() []string { return s.state.Load().log }
+
+// AllLocal and AllLog also list those that are not usable now: files may still be there.
+func (s *Set) AllLocal() []string { return s.local }
+
+// AllLog is AllLocal for logs.
+func (s *Set) AllLog() []string { return s.log }
+
+// NextLocal takes the usable local directories in turn.
+func (s *Set) NextLocal() (string, error) {
+	l := s.Local()
+	if len(l) == 0 {
+		return "", errors.New("no local directory is usable; see the node's health report")
+	}
+	return l[int(s.turn.Add(1)-1)%len(l)], nil
+}
+
+// Paths inside one local or log directory.
+func UserDir(l, user string) string { return filepath.Join(l, "usercache", user) }
+
+// AppDir is the application's directory in local directory l.
+func AppDir(l, user string, app yarn.ApplicationID) string {
+	return filepath.Join(UserDir(l, user), "appcache", app.String())
+}
+
+// ContainerDir is a container's work directory in l.
+func ContainerDir(l, user string, c yarn.ContainerID) string {
+	return filepath.Join(AppDir(l, user, c.Attempt.Application), c.String())
+}
+
+// PrivateDir is the directory in l that only the NodeManager sees of a container.
+func PrivateDir(l string, c yarn.ContainerID) string {
+	return filepath.Join(l, "nmPrivate", c.Attempt.Application.String(), c.String())
+}
+
+// LogDir is a container's directory in a log directory.
+func LogDir(l string, c yarn.ContainerID) string {
+	return filepath.Join(l, c.Attempt.Application.String(), c.String())
+}
+
+// MakeUser makes the user's directories in every usable local directory; owner may be nil.
+func (s *Set) MakeUser(user string, owner *executor.Account) error {
+	for _, l := range s.Local() {
+		u := UserDir(l, user)
+		err := mkdirs(owner, modeDir{u, 0o750}, modeDir{u + "/filecache", 0o710}, modeDir{u + "/appcache", 0o710})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// MakeApp makes the application's directories in every usable local directory.
+func (s *Set) MakeApp(user string, app yarn.ApplicationID, owner *executor.Account) error {
+	if err := s.MakeUser(user, owner); err != nil {
+		return err
+	}
+	for _, l := range s.Local() {
+		a := AppDir(l, user, app)
+		if err := mkdirs(owner, modeDir{a, 0o710}, modeDir{a + "/filecache", 0o710}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// MakeContainer makes a container's work, private and log directories.
+func (s *Set) MakeContainer(user string, c yarn.ContainerID, owner *executor.Account, logMode fs.FileMode) error {
+	for _, l := range s.Local() {
+		w := ContainerDir(l, user, c)
+		if err := mkdirs(owner, modeDir{w, 0o710}, modeDir{w + "/tmp", 0o710}); err != nil {
+			return err
+		}
+		p := PrivateDir(l, c)
+		if err := mkdirs(nil, modeDir{filepath.Dir(p), 0o755}, modeDir{p, 0o755}); err != nil {
+			return err
+		}
+	}
+	for _, l := range s.Log() {
+		d := LogDir(l, c)
+		if err := mkdirs(owner, modeDir{filepath.Dir(d), logMode}, modeDir{d, logMode}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+type modeDir struct {
+	path string
+	mode fs.FileMode
+}
+
+func mkdirs(owner *executor.Account, dirs ...modeDir) error {
+	for _, d := range dirs {
+		if err := mkdir(d.path, d.mode, owner); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// mkdir makes one directory, and its parents with the usual modes, with exactly this mode and owner.
+func mkdir(path string, mode fs.FileMode, owner *executor.Account) error {
+	if _, err := os.Stat(path); err == nil {
+		return nil
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	if err := os.Mkdir(path, mode); err != nil {
+		if errors.Is(err, fs.ErrExist) {
+			return nil
+		}
+		return err
+	}
+	if err := os.Chmod(path, mode); err != nil {
+		return err
+	}
+	if owner == nil {
+		return nil
+	}
+	return os.Chown(path, int(owner.UID), int(owner.GID))
+}
