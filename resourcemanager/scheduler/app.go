@@ -1,0 +1,269 @@
+package scheduler
+
+import (
+	"fmt"
+	"slices"
+
+	"heddle/yarn"
+)
+
+// app is an application with its present attempt.
+type app struct {
+	id       yarn.ApplicationID
+	attempt  yarn.AttemptID
+	queue    *queue
+	user     *user
+	priority int32
+	order    uint64 // of submission
+	am       yarn.Resource
+
+	active      bool // past the AM share
+	ready       bool // active and wants something
+	asks        []*ask
+	outstanding demand
+	used        yarn.Resource
+	containers  map[yarn.ContainerID]*Container
+	sequence    int64 // of the attempt's next container
+	blocked     uint64
+	skipped     Reason
+	avoid       map[string]bool // blacklisted hosts (lower case) and racks
+	amAvoid     map[string]bool // hosts to avoid for the AM container only
+}
+
+// Container is a granted container.
+type Container struct {
+	ID           yarn.ContainerID
+	Node         yarn.NodeID
+	Resource     yarn.Resource
+	Key          AskKey
+	AM           bool
+	Locality     Locality
+	node         *node
+	app          *app
+	requestedFor *Part
+}
+
+// Locality says how well a container's node matches what was asked.
+type Locality int
+
+// Localities.
+const (
+	OffSwitch Locality = iota
+	RackLocal
+	NodeLocal
+)
+
+// AppSpec is an application to schedule.
+type AppSpec struct {
+	ID       yarn.ApplicationID
+	Queue    string // a leaf's path, from LeafPath
+	User     string
+	Priority int32
+	AM       yarn.Resource // what its AM takes of the AM share; for an unmanaged AM the minimum allocation
+}
+
+// AddApp takes an application in. It fails where the queue does not take it.
+func (s *Scheduler) AddApp(spec AppSpec) error {
+	q, ok := s.queues[spec.Queue]
+	if !ok || !q.leaf() {
+		return fmt.Errorf("unknown queue: %s", spec.Queue)
+	}
+	if _, ok := s.apps[spec.ID]; ok {
+		return fmt.Errorf("%s is already known to the scheduler", spec.ID)
+	}
+	s.order++
+	a := &app{id: spec.ID, priority: spec.Priority, order: s.order, am: spec.AM,
+		containers: map[yarn.ContainerID]*Container{}}
+	s.apps[spec.ID] = a
+	s.join(a, q, spec.User)
+	return nil
+}
+
+// Accepts says whether a leaf takes one more application of user; the error says why not.
+func (s *Scheduler) Accepts(path, user string) error {
+	q, ok := s.queues[path]
+	if !ok || !q.leaf() {
+		return fmt.Errorf("unknown queue: %s", path)
+	}
+	if q.stopped() {
+		return fmt.Errorf("Queue %s is STOPPED. Cannot accept submission of application", path)
+	}
+	limit := q.cfg.MaxApplications
+	if limit == 0 {
+		limit = int(scale(int64(s.cfg.MaxApplications), q.absCapacity, Million))
+	}
+	if limit > 0 && q.apps >= limit {
+		return fmt.Errorf("Queue %s already has %d applications, cannot accept submission of application", path, q.apps)
+	}
+	return nil
+}
+
+func (s *Scheduler) join(a *app, q *queue, userName string) {
+	u := q.users[userName]
+	if u == nil {
+		u = &user{name: userName}
+		q.users[userName] = u
+	}
+	a.queue, a.user = q, u
+	u.apps++
+	q.apps++
+	q.waiting, _ = insertApp(q.waiting, a)
+	s.dirty = true
+}
+
+// StartAttempt begins an attempt of a known application. A managed attempt asks for its
+// AM's container; avoid names hosts that the AM should not go to.
+func (s *Scheduler) StartAttempt(id yarn.AttemptID, managed bool, amPriority int32, requests []Request, avoid []string, now int64) error {
+	a, ok := s.apps[id.Application]
+	if !ok {
+		return fmt.Errorf("start %s: the application is not known to the scheduler", id)
+	}
+	a.attempt, a.sequence = id, 0
+	a.avoid = nil
+	a.amAvoid = lowered(avoid)
+	if !managed {
+		return nil
+	}
+	for i := range requests {
+		requests[i].Key = AskKey{amPriority, -1}
+	}
+	s.UpdateAsks(id.Application, requests, now)
+	for _, k := range a.asks {
+		k.am = true
+	}
+	return nil
+}
+
+// EndAttempt takes back the attempt's asks and returns the containers it still holds, in
+// order. They stay charged until Complete is called for each.
+func (s *Scheduler) EndAttempt(id yarn.AttemptID) []*Container {
+	a, ok := s.apps[id.Application]
+	if !ok || a.attempt != id {
+		return nil
+	}
+	s.dropAsks(a)
+	return sortedContainers(a.containers)
+}
+
+func (s *Scheduler) dropAsks(a *app) {
+	before := a.outstanding
+	for _, k := range a.asks {
+		s.dropReservation(k)
+	}
+	a.asks = nil
+	s.recount(a, before)
+}
+
+// RemoveApp forgets an application; containers it still holds are given back and returned.
+func (s *Scheduler) RemoveApp(id yarn.ApplicationID) []*Container {
+	a, ok := s.apps[id]
+	if !ok {
+		return nil
+	}
+	s.dropAsks(a)
+	left := sortedContainers(a.containers)
+	for _, c := range left {
+		s.Complete(c.ID)
+	}
+	s.leave(a)
+	delete(s.apps, id)
+	return left
+}
+
+func (s *Scheduler) leave(a *app) {
+	q, u := a.queue, a.user
+	if a.active {
+		q.active, _ = removeApp(q.active, a)
+		q.amUsed = q.amUsed.Sub(a.am)
+		u.amUsed = u.amUsed.Sub(a.am)
+		u.active--
+		a.active = false
+		s.setReady(a)
+	} else {
+		q.waiting, _ = removeApp(q.waiting, a)
+	}
+	u.apps--
+	q.apps--
+	if u.apps == 0 {
+		delete(q.users, u.name)
+	}
+	s.dirty = true
+}
+
+// SetPriority changes an application's priority; a higher number is served first.
+func (s *Scheduler) SetPriority(id yarn.ApplicationID, priority int32) {
+	a, ok := s.apps[id]
+	if !ok || a.priority == priority {
+		return
+	}
+	q := a.queue
+	if !a.active {
+		q.waiting, _ = removeApp(q.waiting, a)
+		a.priority = priority
+		q.waiting, _ = insertApp(q.waiting, a)
+		s.dirty = true
+		return
+	}
+	ready := a.ready
+	if ready {
+		q.wanting, _ = removeApp(q.wanting, a)
+	}
+	q.active, _ = removeApp(q.active, a)
+	a.priority = priority
+	q.active, _ = insertApp(q.active, a)
+	if ready {
+		q.wanting, _ = insertApp(q.wanting, a)
+		q.cursor = 0
+	}
+	s.dirty = true
+}
+
+// Blacklist adds and removes hosts or racks that an application's containers must avoid.
+func (s *Scheduler) Blacklist(id yarn.ApplicationID, add, remove []string) {
+	a, ok := s.apps[id]
+	if !ok {
+		return
+	}
+	for name := range lowered(add) {
+		if a.avoid == nil {
+			a.avoid = map[string]bool{}
+		}
+		a.avoid[name] = true
+	}
+	for name := range lowered(remove) {
+		delete(a.avoid, name)
+	}
+	s.dirty = true
+}
+
+// activate lets waiting applications start as far as the AM shares go, in order. The
+// first AM of a queue, and of a user, may always start, else a share that is smaller
+// than one AM would let nothing run.
+func (s *Scheduler) activate(q *queue) {
+	if len(q.waiting) == 0 || s.total.IsZero() {
+		return
+	}
+	limit := s.amLimit(q)
+	var userLimit yarn.Resource
+	known := false
+	q.waiting = slices.DeleteFunc(q.waiting, func(a *app) bool {
+		if len(q.active) > 0 && !q.amUsed.IsZero() && !s.cfg.fits(q.amUsed.Add(a.am), limit) {
+			a.skipped = AMShare
+			return false
+		}
+		if !known {
+			userLimit, known = s.userAMLimit(q), true
+		}
+		if len(q.active) > 0 && !a.user.amUsed.IsZero() && !s.cfg.fits(a.user.amUsed.Add(a.am), userLimit) {
+			a.skipped = UserAMShare
+			return false
+		}
+		a.active, a.skipped = true, NotSkipped
+		q.amUsed = q.amUsed.Add(a.am)
+		a.user.amUsed = a.user.amUsed.Add(a.am)
+		a.user.active++
+		q.active, _ = insertApp(q.active, a)
+		s.setReady(a)
+		return true
+	})
+}

@@ -1,0 +1,194 @@
+package scheduler
+
+import (
+	"fmt"
+	"math/bits"
+
+	"heddle/yarn"
+)
+
+// Million is one whole in parts per million.
+const Million = 1_000_000
+
+// Calculator says which resource types count when resources are compared.
+type Calculator int
+
+// MemoryOnly is Hadoop's DefaultResourceCalculator: vcores are reported but never
+// limit; Dominant is DominantResourceCalculator: every type counts.
+const (
+	MemoryOnly Calculator = iota
+	Dominant
+)
+
+// Config is what a Scheduler needs to know; it does not change afterwards.
+type Config struct {
+	Types             *yarn.ResourceTypes
+	Calculator        Calculator
+	Minimum           yarn.Resource // smallest allocation, and the step that asks are rounded up to
+	Maximum           yarn.Resource // largest allocation
+	Root              QueueConfig
+	NodeLocalityDelay int64 // node heartbeats to wait before a rack is good enough
+	RackLocalityDelay int64 // further heartbeats before any node is; -1: none further
+	HeartbeatMillis   int64 // a node's heartbeat interval, to turn the delays into time
+	MaxApplications   int   // of the whole cluster; a queue has its share of it
+	Epoch             int64 // ResourceManager restarts so far, part of every container id
+}
+
+// QueueConfig is one queue of the tree. Shares are parts per million.
+type QueueConfig struct {
+	Name            string
+	Capacity        int64 // of the parent's
+	MaxCapacity     int64 // of the parent's maximum
+	Stopped         bool
+	UserLimit       int64 // minimum-user-limit-percent
+	UserLimitFactor int64 // -1: no limit
+	MaxAMShare      int64
+	MaxApplications int // 0: the queue's share of the cluster's
+	Children        []QueueConfig
+}
+
+// Validate checks names, ranges and that the children of each queue share 100 percent.
+func (q *QueueConfig) Validate(path string) error {
+	if q.Name == "" {
+		return fmt.Errorf("a queue below %s has no name", path)
+	}
+	if q.Capacity < 0 || q.Capacity > Million {
+		return fmt.Errorf("queue %s: capacity %s is not between 0 and 100", path, Percent(q.Capacity))
+	}
+	if q.MaxCapacity < 0 || q.MaxCapacity > Million {
+		return fmt.Errorf("queue %s: maximum-capacity %s is not between 0 and 100", path, Percent(q.MaxCapacity))
+	}
+	if q.MaxCapacity < q.Capacity {
+		return fmt.Errorf("queue %s: maximum-capacity %s is below its capacity %s", path, Percent(q.MaxCapacity), Percent(q.Capacity))
+	}
+	if len(q.Children) == 0 {
+		return nil
+	}
+	var sum int64
+	seen := map[string]bool{}
+	for i := range q.Children {
+		c := &q.Children[i]
+		if seen[c.Name] {
+			return fmt.Errorf("queue %s lists %s twice", path, c.Name)
+		}
+		seen[c.Name] = true
+		sum += c.Capacity
+		if err := c.Validate(path + "." + c.Name); err != nil {
+			return err
+		}
+	}
+	// Hadoop allows a rounding error of 0.1 percent in the sum.
+	if sum < Million-1000 || sum > Million+1000 {
+		return fmt.Errorf("the capacities of %s's queues add up to %s, not 100", path, Percent(sum))
+	}
+	return nil
+}
+
+// Percent is a share in parts per million as percent text.
+func Percent(ppm int64) string {
+	s := fmt.Sprintf("%d.%04d", ppm/10000, ppm%10000)
+	for s[len(s)-1] == '0' {
+		s = s[:len(s)-1]
+	}
+	if s[len(s)-1] == '.' {
+		s = s[:len(s)-1]
+	}
+	return s
+}
+
+// scale is v * num / den without overflow, rounded down; den must be positive.
+func scale(v, num, den int64) int64 {
+	if v <= 0 || num <= 0 {
+		return 0
+	}
+	hi, lo := bits.Mul64(uint64(v), uint64(num))
+	if hi >= uint64(den) {
+		return 1<<63 - 1
+	}
+	q, _ := bits.Div64(hi, lo, uint64(den))
+	if q > 1<<63-1 {
+		return 1<<63 - 1
+	}
+	return int64(q)
+}
+
+// share is the part of r that ppm stands for, per type, rounded down.
+func share(r yarn.Resource, ppm int64) yarn.Resource {
+	for i := range r {
+		r[i] = scale(r[i], ppm, Million)
+	}
+	return r
+}
+
+// counted is the number of leading types that take part in comparisons.
+func (c *Config) counted() int {
+	if c.Calculator == MemoryOnly {
+		return 1
+	}
+	return c.Types.Len()
+}
+
+// fits reports whether need is within free in every type that counts.
+func (c *Config) fits(need, free yarn.Resource) bool {
+	for i := range c.counted() {
+		if need[i] > free[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// ratio is the largest share that used has of base over the types that count, in
+// parts per billion. A type of which base has none counts only if used has some.
+func (c *Config) ratio(used, base yarn.Resource) int64 {
+	var most int64
+	for i := range c.counted() {
+		if used[i] <= 0 {
+			continue
+		}
+		if base[i] <= 0 {
+			return 1<<63 - 1
+		}
+		most = max(most, scale(used[i], 1_000_000_000, base[i]))
+	}
+	return most
+}
+
+// Normalize rounds an asked capability up to multiples of the minimum, per type that
+// counts. It fails where the ask is negative or above the maximum.
+func (c *Config) Normalize(r yarn.Resource) (yarn.Resource, error) {
+	for i := range c.Types.Len() {
+		if r[i] < 0 || r[i] > c.Maximum[i] {
+			return r, &AskError{Type: c.Types.At(i).Name, Asked: c.Types.Format(r), Maximum: c.Types.Format(c.Maximum), Negative: r[i] < 0}
+		}
+	}
+	if c.Calculator == MemoryOnly {
+		// DefaultResourceCalculator gives one vcore to whatever has memory.
+		return yarn.NewResource(roundUp(max(r[yarn.Memory], c.Minimum[yarn.Memory]), c.Minimum[yarn.Memory], c.Maximum[yarn.Memory]), 1), nil
+	}
+	for i := range c.Types.Len() {
+		r[i] = roundUp(max(r[i], c.Minimum[i]), c.Minimum[i], c.Maximum[i])
+	}
+	return r, nil
+}
+
+func roundUp(v, step, most int64) int64 {
+	if step > 0 {
+		v = (v + step - 1) / step * step
+	}
+	return min(v, most)
+}
+
+// AskError says that an asked capability is outside what the cluster grants.
+type AskError struct {
+	Type, Asked, Maximum string
+	Negative             bool
+}
+
+func (e *AskError) Error() string {
+	if e.Negative {
+		return fmt.Sprintf("Invalid resource request! Cannot allocate containers as requested resource is less than 0! Requested resource type=[%s], Requested resource=%s", e.Type, e.Asked)
+	}
+	return fmt.Sprintf("Invalid resource request! Cannot allocate containers as requested resource is greater than maximum allowed allocation. "+
+		"Requested resource type=[%s], Requested resource=%s, maximum allowed allocation=%s", e.Type, e.Asked, e.Maximum)
+}

@@ -1,0 +1,268 @@
+package scheduler
+
+import (
+	"strings"
+	"testing"
+
+	"heddle/yarn"
+)
+
+func TestTwoQueuesShareByTheirCapacitiesUnderContention(t *testing.T) {
+	c := newCluster(t, tree(leafOf("a", 60), leafOf("b", 40)))
+	c.app("x", "a", "u")
+	c.app("y", "b", "v")
+	c.UpdateAsks(c.apps["x"], []Request{want(Any, 100, 1, true)}, c.now)
+	c.UpdateAsks(c.apps["y"], []Request{want(Any, 100, 1, true)}, c.now)
+	c.nodesOf(4, 5, 16)
+	c.place()
+	c.has("x", 12)
+	c.has("y", 8)
+}
+
+func TestAnIdleQueuesShareIsLent(t *testing.T) {
+	c := newCluster(t, tree(leafOf("a", 60), leafOf("b", 40)))
+	c.nodesOf(4, 8, 8)
+	c.app("x", "a", "u")
+	c.ask("x", want(Any, 40, 1, true))
+	c.has("x", 32)
+	c.app("y", "b", "v")
+	c.ask("y", want(Any, 8, 1, true))
+	c.has("y", 0)
+	c.finish("x", 6)
+	c.has("y", 6)
+}
+
+func TestAQueueStopsAtItsMaximum(t *testing.T) {
+	a := leafOf("a", 25)
+	a.MaxCapacity = Million / 2
+	c := newCluster(t, tree(a, leafOf("b", 75)))
+	c.nodesOf(4, 4, 16)
+	c.app("x", "a", "u")
+	c.ask("x", want(Any, 100, 1, true))
+	c.has("x", 8)
+	if why := c.Why(c.apps["x"]); why.Reason != QueueMaximum {
+		t.Errorf("pending because %q", why.Reason)
+	}
+}
+
+func TestTheUserLimitFactorBoundsOneUser(t *testing.T) {
+	a := leafOf("a", 50)
+	a.UserLimitFactor = Million
+	c := newCluster(t, tree(a, leafOf("b", 50)))
+	c.nodesOf(2, 8, 16)
+	c.app("x", "a", "u")
+	c.ask("x", want(Any, 100, 1, true))
+	// Hadoop compares with "above the limit", so one container more than the limit is granted.
+	c.has("x", 9)
+}
+
+func TestTheAMShareHoldsBackASecondAM(t *testing.T) {
+	a := leafOf("a", 100)
+	a.MaxAMShare = Million / 10
+	c := newCluster(t, tree(a))
+	c.nodesOf(2, 8, 16) // 16 GB: AMs may use 1.6, rounded up to 2
+	c.managed("x", "a", "u", 2)
+	c.managed("y", "a", "u", 2)
+	c.place()
+	if !c.am["x"] || c.am["y"] {
+		t.Errorf("AMs: %v", c.am)
+	}
+	if why := c.Why(c.apps["y"]); why.Reason != AMShare || why.Active {
+		t.Errorf("pending because %q", why.Reason)
+	}
+	c.RemoveApp(c.apps["x"])
+	c.place()
+	if !c.am["y"] {
+		t.Error("y waits although x has ended")
+	}
+}
+
+func TestANamedHostIsTakenBeforeOthers(t *testing.T) {
+	c := newCluster(t, tree(leafOf("a", 100)))
+	c.nodesOf(4, 8, 8)
+	c.app("x", "a", "u")
+	c.ask("x", want("N3", 2, 1, true), want("/default-rack", 2, 1, true), want(Any, 2, 1, true))
+	if c.on["x"]["n3"] != 2 {
+		t.Errorf("placed on %v", c.on["x"])
+	}
+}
+
+func TestAFullHostIsLeftForItsRackAfterTheDelay(t *testing.T) {
+	c := newCluster(t, tree(leafOf("a", 100)))
+	c.node("r1n1", "/r1", 2, 8, 0)
+	c.node("r1n2", "/r1", 2, 8, 0)
+	c.node("r2n1", "/r2", 2, 8, 0)
+	c.app("x", "a", "u")
+	c.ask("x", want("r1n1", 3, 1, true), want("/r1", 3, 1, true), want(Any, 3, 1, true))
+	if c.on["x"]["r1n1"] != 2 || c.count("x") != 2 {
+		t.Errorf("before the delay: %v", c.on["x"])
+	}
+	if why := c.Why(c.apps["x"]); why.Reason != WaitsForLocality {
+		t.Errorf("pending because %q", why.Reason)
+	}
+	c.now = c.NextDue()
+	c.place()
+	if c.on["x"]["r1n2"] != 1 {
+		t.Errorf("after the delay: %v", c.on["x"])
+	}
+}
+
+func TestWithoutRelaxedLocalityOnlyTheNamedPlacesServe(t *testing.T) {
+	c := newCluster(t, tree(leafOf("a", 100)))
+	c.node("r1n1", "/r1", 2, 8, 0)
+	c.node("r1n2", "/r1", 2, 8, 0)
+	c.node("r2n1", "/r2", 2, 8, 0)
+	c.app("host", "a", "u")
+	c.ask("host", want("r1n1", 3, 1, true), want("/r1", 3, 1, false), want(Any, 3, 1, false))
+	c.app("rack", "a", "u")
+	c.ask("rack", want("/r1", 3, 1, true), want(Any, 3, 1, false))
+	c.now += 100000
+	c.dirty = true
+	c.place()
+	if c.on["host"]["r1n1"] != 2 || c.count("host") != 2 {
+		t.Errorf("host: %v", c.on["host"])
+	}
+	if c.on["rack"]["r1n2"] != 2 || c.count("rack") != 2 {
+		t.Errorf("rack: %v", c.on["rack"])
+	}
+}
+
+func TestHigherPrioritiesOfOneApplicationAreServedFirst(t *testing.T) {
+	c := newCluster(t, tree(leafOf("a", 100)))
+	c.app("x", "a", "u")
+	low, high := want(Any, 4, 1, true), want(Any, 4, 2, true)
+	low.Key.Priority, high.Key.Priority = 20, 10
+	c.ask("x", low, high)
+	c.nodesOf(1, 6, 8)
+	for _, k := range c.place() {
+		if k.Key.Priority != 10 {
+			t.Errorf("priority %d was served", k.Key.Priority)
+		}
+	}
+	c.has("x", 3)
+}
+
+func TestTheApplicationOfHigherPriorityComesFirst(t *testing.T) {
+	c := newCluster(t, tree(leafOf("a", 100)))
+	c.appWith("low", "a", "u", 0)
+	c.appWith("high", "a", "u", 5)
+	c.ask("low", want(Any, 4, 1, true))
+	c.ask("high", want(Any, 4, 1, true))
+	c.nodesOf(1, 4, 8)
+	c.place()
+	c.has("high", 4)
+	c.has("low", 0)
+}
+
+func TestAGPUAskGoesWhereGPUsAre(t *testing.T) {
+	c := newCluster(t, tree(leafOf("a", 100)))
+	c.nodesOf(3, 8, 8)
+	c.node("g", "/default-rack", 8, 8, 2)
+	c.app("x", "a", "u")
+	r := want(Any, 3, 1, true)
+	r.Capability[gpu] = 1
+	c.ask("x", r)
+	if c.on["x"]["g"] != 2 || c.count("x") != 2 {
+		t.Errorf("placed on %v", c.on["x"])
+	}
+}
+
+func TestAnAskAboveTheMaximumIsRefused(t *testing.T) {
+	c := newCluster(t, tree(leafOf("a", 100)))
+	if _, err := c.cfg.Normalize(yarn.NewResource(99999, 1)); err == nil || !strings.Contains(err.Error(), "maximum allowed allocation=<memory:16384, vCores:16, yarn.io/gpu: 8>") {
+		t.Error(err)
+	}
+	if r, err := c.cfg.Normalize(yarn.NewResource(1500, 0)); err != nil || r != yarn.NewResource(2048, 1) {
+		t.Errorf("%v, %v", r, err)
+	}
+}
+
+func TestABlacklistedNodeGetsNothing(t *testing.T) {
+	c := newCluster(t, tree(leafOf("a", 100)))
+	c.nodesOf(2, 4, 8)
+	c.app("x", "a", "u")
+	c.Blacklist(c.apps["x"], []string{"N1"}, nil)
+	c.ask("x", want(Any, 8, 1, true))
+	if c.on["x"]["n2"] != 4 || c.count("x") != 4 {
+		t.Errorf("placed on %v", c.on["x"])
+	}
+	c.Blacklist(c.apps["x"], nil, []string{"n1"})
+	c.place()
+	c.has("x", 8)
+}
+
+func TestALargeAskIsNotPassedForEver(t *testing.T) {
+	c := newCluster(t, tree(leafOf("a", 100)))
+	c.nodesOf(1, 8, 8)
+	c.app("large", "a", "v")
+	c.app("small", "a", "u")
+	c.ask("small", want(Any, 8, 1, true))
+	c.ask("large", want(Any, 1, 6, true))
+	c.ask("small", want(Any, 50, 1, true))
+	for range 6 {
+		c.finish("small", 1)
+	}
+	c.has("large", 1)
+}
+
+func TestAGangIsGrantedWholeOrNotAtAll(t *testing.T) {
+	c := newCluster(t, tree(leafOf("a", 100)))
+	c.nodesOf(2, 4, 8)
+	c.app("x", "a", "u")
+	gang := Gang{Key: AskKey{1, -1}, Parts: []Part{
+		{Capability: yarn.NewResource(1024, 1), Count: 2, RelaxAny: true},
+		{Capability: yarn.NewResource(3072, 1), Count: 2, RelaxAny: true},
+	}}
+	c.app("other", "a", "v")
+	c.ask("other", want("n1", 2, 1, true), want("/default-rack", 2, 1, true), want(Any, 2, 1, true))
+	c.AskGang(c.apps["x"], gang, c.now)
+	c.place()
+	c.has("x", 0)
+	if why := c.Why(c.apps["x"]); why.Reason != GangNotWhole {
+		t.Errorf("pending because %q", why.Reason)
+	}
+	c.finish("other", 2)
+	c.has("x", 4)
+}
+
+func TestContainersOfARemovedNodeAreReturned(t *testing.T) {
+	c := newCluster(t, tree(leafOf("a", 100)))
+	c.nodesOf(2, 2, 8)
+	c.app("x", "a", "u")
+	c.ask("x", want(Any, 4, 1, true))
+	if lost := c.RemoveNode(yarn.NodeID{Host: "n1", Port: 1}); len(lost) != 2 {
+		t.Errorf("%d containers lost, want 2", len(lost))
+	}
+	c.place()
+	c.has("x", 2)
+}
+
+func TestBadTreesAreRefused(t *testing.T) {
+	types, _ := yarn.NewResourceTypes()
+	for want, root := range map[string]QueueConfig{
+		"add up to 90":          tree(leafOf("a", 50), leafOf("b", 40)),
+		"lists a twice":         tree(leafOf("a", 50), leafOf("a", 50)),
+		"not between 0 and 100": tree(leafOf("a", 150)),
+		"not root":              {Name: "x"},
+		"is below its capacity": tree(QueueConfig{Name: "a", Capacity: Million, MaxCapacity: 1000}),
+	} {
+		if _, err := New(Config{Types: types, Root: root}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("want %q, have %v", want, err)
+		}
+	}
+}
+
+func TestQueueNamesResolveToLeaves(t *testing.T) {
+	parent := QueueConfig{Name: "p", Capacity: Million / 2, MaxCapacity: Million, Children: []QueueConfig{leafOf("x", 50), leafOf("d", 50)}}
+	c := newCluster(t, tree(parent, leafOf("x", 50)))
+	for name, want := range map[string]string{"d": "root.p.d", "root.p.x": "root.p.x", "root.x": "root.x"} {
+		if got, err := c.LeafPath(name); err != nil || got != want {
+			t.Errorf("%s is %s, %v", name, got, err)
+		}
+	}
+	for name, want := range map[string]string{"p": "not a leaf", "root.p": "not a leaf", "x": "ambiguous", "nope": "unknown queue"} {
+		if _, err := c.LeafPath(name); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
