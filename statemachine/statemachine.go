@@ -37,7 +37,9 @@ type key[S comparable, E comparable] struct {
 // InvalidStep says that an event is not legal in a state.
 type InvalidStep struct{ State, Event string }
 
-func (e *InvalidStep) Error() string { return fmt.Sprintf("event %s is not legal in state %s", e.Event, e.State) }
+func (e *InvalidStep) Error() string {
+	return fmt.Sprintf("event %s is not legal in state %s", e.Event, e.State)
+}
 
 // Compile checks that the table has no ambiguous, endless or empty step. It panics on
 // a mistake in the table, which is a mistake in the program.
