@@ -1,0 +1,337 @@
+package hadoophttp
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"encoding/xml"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"heddle/hadoop/conf"
+	"heddle/hadoop/security"
+)
+
+func get(h http.Handler, url string, headers ...string) *httptest.ResponseRecorder {
+	r := httptest.NewRequest(http.MethodGet, url, nil)
+	for i := 0; i+1 < len(headers); i += 2 {
+		r.Header.Set(headers[i], headers[i+1])
+	}
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	return w
+}
+
+type app struct {
+	ID    string  `json:"id"`
+	Count int64   `json:"count"`
+	Note  *string `json:"note,omitempty"`
+}
+
+func TestAnswersAreJSONOrXMLWithOneRoot(t *testing.T) {
+	mux := NewMux(nil)
+	mux.HandleFunc("GET /apps", func(w http.ResponseWriter, r *http.Request) {
+		Answer(w, r, 200, "apps", map[string]any{"app": []app{{ID: "a<1>", Count: 12345678901}}})
+	})
+	for _, c := range []struct{ accept, contentType, body string }{
+		{"", "application/json;charset=utf-8", `{"apps":{"app":[{"id":"a<1>","count":12345678901}]}}`},
+		{"*/*", "application/json;charset=utf-8", `{"apps":{"app":[{"id":"a<1>","count":12345678901}]}}`},
+		{"application/xml", "application/xml;charset=utf-8", `<?xml version="1.0" encoding="UTF-8" standalone="yes"?><apps><app><id>a&lt;1&gt;</id><count>12345678901</count></app></apps>`},
+		{"text/html, application/xml;q=0.9, */*;q=0.8", "application/xml;charset=utf-8", ""},
+	} {
+		w := get(mux, "/apps", "Accept", c.accept)
+		if w.Code != 200 || w.Header().Get("Content-Type") != c.contentType || c.body != "" && w.Body.String() != c.body {
+			t.Errorf("Accept %q: %d %s\n%s", c.accept, w.Code, w.Header().Get("Content-Type"), w.Body)
+		}
+	}
+	h := get(mux, "/apps").Header()
+	for name, want := range map[string]string{"Cache-Control": "no-cache", "Pragma": "no-cache", "X-Content-Type-Options": "nosniff", "X-Frame-Options": "SAMEORIGIN", "X-Xss-Protection": "1; mode=block"} {
+		if h.Get(name) != want {
+			t.Errorf("%s is %q, want %q", name, h.Get(name), want)
+		}
+	}
+}
+
+func TestErrorsHaveHadoopsShape(t *testing.T) {
+	for _, c := range []struct {
+		err    error
+		status int
+		want   string
+	}{
+		{NotFound("app with id: %s not found", "application_1_0001"), 404, `{"RemoteException":{"exception":"NotFoundException","message":"java.lang.Exception: app with id: application_1_0001 not found","javaClassName":"org.apache.hadoop.yarn.webapp.NotFoundException"}}`},
+		{IllegalArgument("Invalid ApplicationId prefix: %s", "xx"), 400, `{"RemoteException":{"exception":"BadRequestException","message":"java.lang.IllegalArgumentException: Invalid ApplicationId prefix: xx","javaClassName":"org.apache.hadoop.yarn.webapp.BadRequestException"}}`},
+		{fmt.Errorf("deep: %w", NotBuilt("GET /x")), 501, `{"RemoteException":{"exception":"UnsupportedOperationException","message":"GET /x is not supported by this server yet","javaClassName":"java.lang.UnsupportedOperationException"}}`},
+		{io.ErrUnexpectedEOF, 500, `{"RemoteException":{"exception":"RuntimeException","message":"unexpected EOF","javaClassName":"java.lang.RuntimeException"}}`},
+	} {
+		w := get(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { Fail(w, r, c.err) }), "/")
+		if w.Code != c.status || w.Body.String() != c.want {
+			t.Errorf("%v: %d %s", c.err, w.Code, w.Body)
+		}
+	}
+}
+
+func TestTheCallerIsNamedByParameterThenCookieThenStaticUser(t *testing.T) {
+	now := time.UnixMilli(1_700_000_000_000)
+	c := conf.New()
+	c.Set("hadoop.proxyuser.oozie.users", "alice")
+	c.Set("hadoop.proxyuser.oozie.hosts", "*")
+	proxies, err := security.NewProxyUsers(c, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	secret := make([]byte, 16)
+	_, _ = rand.Read(secret)
+	id := &Identity{StaticUser: StaticUser(conf.WithDefaults()), Proxies: proxies, Secret: secret, Now: func() time.Time { return now }}
+	mux := NewMux(id)
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		caller, err := id.Of(r)
+		if err != nil {
+			Fail(w, r, err)
+			return
+		}
+		fmt.Fprintf(w, "%s/%s", caller.User, caller.RealUser)
+	})
+	first := get(mux, "/?user.name=al%20ice")
+	cookie := first.Result().Cookies()[0]
+	for _, c := range []struct{ url, cookie, want string }{
+		{"/", "", "dr.who/"},
+		{"/?user.name=bob", cookie.Value, "bob/"},
+		{"/", cookie.Value, "al ice/"},
+		{"/", strings.Replace(cookie.Value, "u=al", "u=bl", 1), "dr.who/"},
+		{"/?user.name=oozie&doAs=alice", "", "alice/oozie"},
+	} {
+		if w := get(mux, c.url, "Cookie", "hadoop.auth="+c.cookie); w.Body.String() != c.want {
+			t.Errorf("%s with %q: %s, want %s", c.url, c.cookie, w.Body, c.want)
+		}
+	}
+	if w := get(mux, "/?user.name=oozie&doas=bob"); w.Code != 403 || !strings.Contains(w.Body.String(), "User: oozie is not allowed to impersonate bob") {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+	now = now.Add(11 * time.Hour)
+	if w := get(mux, "/", "Cookie", "hadoop.auth="+cookie.Value); w.Body.String() != "dr.who/" {
+		t.Errorf("an old cookie names %s", w.Body)
+	}
+}
+
+func TestJMX(t *testing.T) {
+	b := NewBeans()
+	b.RegisterRuntime("ResourceManager", time.Now())
+	b.Register("Hadoop:service=ResourceManager,name=ClusterMetrics", "ClusterMetrics", func() Attributes { return Attributes{"NumActiveNMs": 3} })
+	b.RegisterMany(func(add func(string, string, Attributes)) {
+		for _, q := range []string{"default", "prod"} {
+			add("Hadoop:service=ResourceManager,name=QueueMetrics,q0=root,q1="+q, "QueueMetrics", Attributes{"AppsRunning": 1})
+		}
+	})
+	for query, want := range map[string][]string{
+		"qry=Hadoop:service=ResourceManager,name=ClusterMetrics": {"ClusterMetrics"},
+		"qry=Hadoop:name=ClusterMetrics,service=ResourceManager": {"ClusterMetrics"},
+		"qry=Hadoop:service=ResourceManager,name=QueueMetrics,*": {"QueueMetrics", "QueueMetrics"},
+		"qry=Hadoop:*,q1=pr?d":                                                 {"QueueMetrics"},
+		"qry=Hadoop:service=ResourceManager,name=Q*":                           {},
+		"qry=java.lang:type=Memory":                                            {"heddle"},
+		"get=Hadoop:service=ResourceManager,name=ClusterMetrics::NumActiveNMs": {"ClusterMetrics"},
+	} {
+		w := get(b, "/jmx?"+query)
+		var answer struct{ Beans []map[string]any }
+		if err := json.Unmarshal(w.Body.Bytes(), &answer); err != nil || w.Code != 200 {
+			t.Errorf("%s: %d %v", query, w.Code, err)
+		}
+		var got []string
+		for _, bean := range answer.Beans {
+			got = append(got, bean["modelerType"].(string))
+		}
+		if strings.Join(got, " ") != strings.Join(want, " ") {
+			t.Errorf("%s: %v, want %v", query, got, want)
+		}
+	}
+	if w := get(b, "/jmx?get=Hadoop:service=ResourceManager,name=ClusterMetrics::Nope"); w.Code != 404 {
+		t.Errorf("an unknown attribute: %d", w.Code)
+	}
+	if w := get(b, "/jmx?qry=nonsense"); w.Code != 400 {
+		t.Errorf("a bad pattern: %d", w.Code)
+	}
+	if w := get(b, "/jmx"); strings.Count(w.Body.String(), `"modelerType"`) != 8 {
+		t.Errorf("all beans: %s", w.Body)
+	}
+}
+
+func TestConfMasksSecretsAndAnswersBothForms(t *testing.T) {
+	c := conf.New()
+	c.Set("a", "1 < ${b}")
+	c.Set("b", "2")
+	c.Set("my.password", "hunter2")
+	c.Set("ssl.server.keystore.secret", "hunter2")
+	h, err := ConfHandler(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, w := range []*httptest.ResponseRecorder{get(h, "/conf"), get(h, "/conf", "Accept", "application/json"), get(h, "/conf?format=json")} {
+		if strings.Contains(w.Body.String(), "hunter2") || strings.Count(w.Body.String(), "redacted") != 2 {
+			t.Errorf("%s", w.Body)
+		}
+	}
+	var doc struct {
+		Property []struct{ Name, Value, Source string } `xml:"property"`
+	}
+	if err := xml.Unmarshal(get(h, "/conf").Body.Bytes(), &doc); err != nil || len(doc.Property) != 4 {
+		t.Errorf("%v, %v", doc, err)
+	}
+	w := get(h, "/conf?name=a&format=json")
+	if w.Body.String() != `{"property":{"key":"a","value":"1 < 2","isFinal":false,"resource":"command line"}}` {
+		t.Error(w.Body)
+	}
+	if w := get(h, "/conf?name=zzz"); w.Code != 404 {
+		t.Errorf("an unknown key: %d", w.Code)
+	}
+}
+
+func TestLogLevelIsChangedByAdministratorsOnly(t *testing.T) {
+	var level slog.LevelVar
+	h := LogLevel(&level, func(r *http.Request) bool { return r.URL.Query().Get("user.name") == "admin" })
+	if w := get(h, "/logLevel?log=x&level=DEBUG"); w.Code != 403 || level.Level() != slog.LevelInfo {
+		t.Errorf("%d, level %v", w.Code, level.Level())
+	}
+	w := get(h, "/logLevel?log=<x>&level=debug&user.name=admin")
+	if level.Level() != slog.LevelDebug || !strings.Contains(w.Body.String(), "<!-- OUTPUT -->Effective Level: <b>DEBUG</b>") || strings.Contains(w.Body.String(), "<x>") {
+		t.Errorf("level %v: %s", level.Level(), w.Body)
+	}
+	if w := get(h, "/logLevel?log=x&level=LOUD&user.name=admin"); !strings.Contains(w.Body.String(), "Bad Level") || level.Level() != slog.LevelDebug {
+		t.Error(w.Body)
+	}
+}
+
+func TestLogsStayInsideTheirDirectory(t *testing.T) {
+	dir, outside := t.TempDir(), filepath.Join(t.TempDir(), "secret")
+	for path, text := range map[string]string{filepath.Join(dir, "rm.log"): "hello", outside: "secret"} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Symlink(outside, filepath.Join(dir, "link")); err != nil {
+		t.Fatal(err)
+	}
+	h, err := Logs(dir, func(r *http.Request) bool { return r.Header.Get("X-Refuse") == "" })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if w := get(h, "/logs/rm.log"); w.Body.String() != "hello" {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+	if w := get(h, "/logs/"); !strings.Contains(w.Body.String(), "rm.log") {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+	for _, url := range []string{"/logs/link", "/logs/../secret"} {
+		if w := get(h, url); strings.Contains(w.Body.String(), "secret") && w.Code == 200 {
+			t.Errorf("%s: %d %s", url, w.Code, w.Body)
+		}
+	}
+	if w := get(h, "/logs/rm.log", "X-Refuse", "1"); w.Code != 403 {
+		t.Errorf("refused caller: %d", w.Code)
+	}
+}
+
+func TestServerServesMetricsAndStacksAndStops(t *testing.T) {
+	mux := NewMux(nil)
+	registry := prometheus.NewRegistry()
+	counter := prometheus.NewCounter(prometheus.CounterOpts{Name: "heddle_test_total", Help: "Things."})
+	registry.MustRegister(counter)
+	counter.Inc()
+	mux.Metrics(registry)
+	mux.HandleFunc("GET /stacks", Stacks)
+	mux.HandleFunc("POST /body", func(w http.ResponseWriter, r *http.Request) {
+		if _, err := io.Copy(io.Discard, r.Body); err != nil {
+			Fail(w, r, err)
+		}
+	})
+	l, err := Listen(t.Context(), "127.0.0.1:0", "some.key")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Listen(t.Context(), l.Addr().String(), "some.key"); err == nil || !strings.Contains(err.Error(), "some.key") {
+		t.Errorf("a taken port: %v", err)
+	}
+	s := NewServer(mux, slog.New(slog.DiscardHandler))
+	done := make(chan error, 1)
+	go func() { done <- s.Serve(l) }()
+	base := "http://" + l.Addr().String()
+	for path, want := range map[string]string{"/metrics": "heddle_test_total 1", "/prom": "heddle_test_total 1", "/stacks": "goroutine"} {
+		resp, err := http.Get(base + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, _ := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if !strings.Contains(string(body), want) {
+			t.Errorf("%s: %s", path, body)
+		}
+	}
+	resp, err := http.Post(base+"/body", "text/plain", strings.NewReader(strings.Repeat("x", maxBodyBytes+1)))
+	if err == nil {
+		resp.Body.Close()
+		if resp.StatusCode != http.StatusRequestEntityTooLarge {
+			t.Errorf("a body above the limit: %d", resp.StatusCode)
+		}
+	}
+	request, _ := http.NewRequest(http.MethodTrace, base+"/stacks", nil)
+	if resp, err := http.DefaultClient.Do(request); err != nil || resp.StatusCode != 405 {
+		t.Errorf("TRACE: %v %v", resp, err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	if err := s.Shutdown(ctx); err != nil {
+		t.Error(err)
+	}
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
+
+func TestConnectionsAreLimited(t *testing.T) {
+	inner, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := limit(inner, 1)
+	accepted := make(chan net.Conn)
+	go func() {
+		defer close(accepted)
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			accepted <- c
+		}
+	}()
+	for range 2 {
+		c, err := net.Dial("tcp", l.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+	}
+	first := <-accepted
+	select {
+	case <-accepted:
+		t.Error("a second connection was accepted beside the first")
+	case <-time.After(20 * time.Millisecond):
+	}
+	first.Close()
+	second := <-accepted
+	l.Close() // while Accept waits for a slot
+	second.Close()
+	if _, ok := <-accepted; ok {
+		t.Error("a connection after Close")
+	}
+}
