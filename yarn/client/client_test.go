@@ -1,0 +1,118 @@
+package client
+
+import (
+	"context"
+	"net"
+	"slices"
+	"strings"
+	"testing"
+
+	"heddle/hadoop-proto/yarn"
+	"heddle/hadoop/conf"
+	"heddle/hadoop/rpc"
+	"heddle/hadoop/security"
+	"heddle/yarn"
+
+	"google.golang.org/protobuf/proto"
+)
+
+type oneToken struct{ id, password string }
+
+func (t oneToken) Password(_ context.Context, id []byte) ([]byte, string, error) {
+	if string(id) != t.id {
+		return nil, "", rpc.Exception(rpc.ClassInvalidToken, "unknown")
+	}
+	return []byte(t.password), "appattempt_1_0001_000001", nil
+}
+
+// serve answers one method of a protocol and returns its address.
+func serve(t *testing.T, cfg rpc.ServerConfig) string {
+	t.Helper()
+	s, err := rpc.NewServer(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	go s.Serve(l)
+	t.Cleanup(func() { s.Shutdown(context.Background()) })
+	return l.Addr().String()
+}
+
+func TestApplicationClientUsesAddressAndUser(t *testing.T) {
+	addr := serve(t, rpc.ServerConfig{AllowSimple: true, Protocols: []rpc.Protocol{{Name: protocolApplicationClient, Version: 1, Methods: map[string]rpc.Method{
+		"getClusterMetrics": rpc.Unary(func(ctx context.Context, _ *yarnpb.GetClusterMetricsRequestProto) (*yarnpb.GetClusterMetricsResponseProto, error) {
+			if u := rpc.CallFrom(ctx).User; u != "alice" {
+				t.Errorf("user %q", u)
+			}
+			return &yarnpb.GetClusterMetricsResponseProto{ClusterMetrics: &yarnpb.YarnClusterMetricsProto{NumNodeManagers: proto.Int32(3)}}, nil
+		})}}}})
+	c := conf.New()
+	c.Set("yarn.resourcemanager.address", addr)
+	cfg, err := NewConfig(c, "alice")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rm, err := cfg.ApplicationClient()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rm.Close()
+	m, err := rm.GetClusterMetrics(t.Context(), &yarnpb.GetClusterMetricsRequestProto{})
+	if err != nil || m.GetClusterMetrics().GetNumNodeManagers() != 3 {
+		t.Errorf("%v, %v", m, err)
+	}
+}
+
+func TestNodeManagersUseTheLatestToken(t *testing.T) {
+	addr := serve(t, rpc.ServerConfig{Tokens: oneToken{"id", "new"}, Protocols: []rpc.Protocol{{Name: protocolContainerManagement, Version: 1, Methods: map[string]rpc.Method{
+		"stopContainers": rpc.Unary(func(context.Context, *yarnpb.StopContainersRequestProto) (*yarnpb.StopContainersResponseProto, error) {
+			return &yarnpb.StopContainersResponseProto{}, nil
+		})}}}})
+	node, err := yarn.ParseNodeID(addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	nms := NewNodeManagers(&Config{User: "alice"})
+	defer nms.Close()
+	if _, err := nms.Node(node); err == nil || !strings.Contains(err.Error(), "no NM token") {
+		t.Errorf("without a token: %v", err)
+	}
+	stop := func() error {
+		nm, err := nms.Node(node)
+		if err != nil {
+			return err
+		}
+		_, err = nm.StopContainers(t.Context(), &yarnpb.StopContainersRequestProto{})
+		return err
+	}
+	nms.SetToken(node, security.Token{Identifier: []byte("id"), Password: []byte("old")}.Proto())
+	if err := stop(); !rpc.IsClass(err, rpc.ClassSasl) {
+		t.Errorf("an outdated token: %v", err)
+	}
+	nms.SetToken(node, security.Token{Identifier: []byte("id"), Password: []byte("new")}.Proto())
+	if err := stop(); err != nil {
+		t.Errorf("the new token: %v", err)
+	}
+}
+
+func TestConfigRefusals(t *testing.T) {
+	for key, value := range map[string]string{
+		"yarn.resourcemanager.ha.enabled": "true",
+		"hadoop.security.authentication":  "kerberos",
+		"hadoop.rpc.protection":           "secret",
+	} {
+		c := conf.New()
+		c.Set(key, value)
+		if _, err := NewConfig(c, "alice"); err == nil || !strings.Contains(err.Error(), key) {
+			t.Errorf("%s=%s: %v", key, value, err)
+		}
+	}
+	c := conf.New()
+	c.Set("hadoop.rpc.protection", "privacy,authentication")
+	if q, err := Protection(c); err != nil || !slices.Equal(q, []string{"auth-conf", "auth"}) {
+		t.Errorf("%v, %v", q, err)
+	}
+}
