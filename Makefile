@@ -4,7 +4,7 @@ GO ?= go
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 
-.PHONY: help build test proto lint clean
+.PHONY: help build setup test unit interop rules bench proto lint clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -13,16 +13,31 @@ build: ## build bin/heddle
 	@mkdir -p bin
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/heddle
 
-test: build ## run every test; installs what the tests need
+setup: ## fetch what the tests need (Hadoop's jars, packages), once, outside the tree
+	test/setup/hadoop.sh
+
+test: build unit interop ## run every test; installs what the tests need
+
+unit: ## vet, then unit tests and fuzz seeds with the race detector
 	$(GO) vet ./...
+	$(GO) vet -tags interop ./test/...
 	$(GO) test -race ./...
+
+interop: build setup ## real Hadoop clients and daemons against ours, one line per scenario
+	@set -o pipefail; HEDDLE_BINARY=$(CURDIR)/bin/heddle $(GO) test -tags interop -count=1 -p 1 -timeout 20m -json ./test/interop/... ./test/rules/... | $(GO) run ./test/lines
+
+bench: build ## the figures of the README
+	$(GO) test -run '^$$' -bench . -benchtime 2s ./...
 
 proto: ## regenerate hadoop-proto/*/*.pb.go (needs protoc and protoc-gen-go)
 	protoc -I . --go_out=. --go_opt=module=heddle hadoop-proto/*/*.proto
 
-lint: ## format and vet
+lint: ## format, vet, import arrows; golangci-lint where it is installed
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; exit 1; }
 	$(GO) vet ./...
+	$(GO) vet -tags interop ./test/...
+	$(GO) test -count=1 ./test/arch
+	@if command -v golangci-lint >/dev/null; then golangci-lint run; else echo 'golangci-lint is not installed: only format, vet and import arrows were checked'; fi
 
 clean: ## remove what build made
 	rm -rf bin

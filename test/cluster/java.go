@@ -1,0 +1,98 @@
+//go:build interop
+
+package cluster
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"time"
+)
+
+const hadoopVersion = "3.4.2"
+
+// CacheDir is where the set-up scripts keep what they fetched.
+func CacheDir() (string, error) {
+	dir, err := os.UserCacheDir()
+	if err != nil {
+		return "", fmt.Errorf("finding the cache of the set-up scripts: %w", err)
+	}
+	return filepath.Join(dir, "heddle"), nil
+}
+
+// Jars is the folder of Hadoop's jars that test/setup/hadoop.sh fetched.
+func Jars() (string, error) {
+	cache, err := CacheDir()
+	if err != nil {
+		return "", err
+	}
+	jars := filepath.Join(cache, "hadoop-"+hadoopVersion)
+	if _, err := os.Stat(filepath.Join(jars, "heddle-clients.jar")); err != nil {
+		return "", fmt.Errorf("Hadoop's jars are not prepared, run test/setup/hadoop.sh: %w", err)
+	}
+	return jars, nil
+}
+
+func javaCommand(classPath, class string, args ...string) []string {
+	return append([]string{"java", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto",
+		"--add-opens=java.base/java.lang=ALL-UNNAMED", "--add-opens=java.base/java.util=ALL-UNNAMED",
+		"-cp", classPath, class}, args...)
+}
+
+func (c *Cluster) classPath() string { return c.ConfDir() + ":" + c.jars + "/*" }
+
+// Classes of Hadoop's client programs.
+const (
+	ApplicationCLI   = "org.apache.hadoop.yarn.client.cli.ApplicationCLI"
+	NodeCLI          = "org.apache.hadoop.yarn.client.cli.NodeCLI"
+	QueueCLI         = "org.apache.hadoop.yarn.client.cli.QueueCLI"
+	LogsCLI          = "org.apache.hadoop.yarn.client.cli.LogsCLI"
+	RMAdminCLI       = "org.apache.hadoop.yarn.client.cli.RMAdminCLI"
+	Examples         = "org.apache.hadoop.examples.ExampleDriver"
+	DistributedShell = "org.apache.hadoop.yarn.applications.distributedshell.Client"
+	FsShell          = "org.apache.hadoop.fs.FsShell"
+)
+
+// Run is one run of a client program.
+type Run struct {
+	Out  string // standard output and error
+	Code int
+}
+
+// Java runs a class of Hadoop's jars (or of test/interop/java) as the given user and waits for its end.
+// The user is what an insecure cluster believes; empty is the one who runs the test.
+func (c *Cluster) Java(ctx context.Context, user, class string, args ...string) (Run, error) {
+	argv := javaCommand(c.classPath(), class, args...)
+	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	cmd.WaitDelay = 5 * time.Second
+	cmd.Dir = c.options.Dir
+	cmd.Env = append(os.Environ(), "HADOOP_CONF_DIR="+c.ConfDir())
+	if user != "" {
+		cmd.Env = append(cmd.Env, "HADOOP_USER_NAME="+user)
+	}
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	err := cmd.Run()
+	if ctx.Err() != nil {
+		return Run{}, fmt.Errorf("running %s: %w; it printed:\n%s", class, ctx.Err(), out.String())
+	}
+	if cmd.ProcessState == nil {
+		return Run{}, fmt.Errorf("running %s: %w", class, err)
+	}
+	return Run{out.String(), cmd.ProcessState.ExitCode()}, nil
+}
+
+// Shell runs Hadoop's DistributedShell.
+func (c *Cluster) Shell(ctx context.Context, user string, args ...string) (Run, error) {
+	jars, err := filepath.Glob(filepath.Join(c.jars, "hadoop-yarn-applications-distributedshell-*.jar"))
+	if err != nil || len(jars) != 1 {
+		return Run{}, fmt.Errorf("finding DistributedShell's jar in %s: %d found, %v", c.jars, len(jars), err)
+	}
+	return c.Java(ctx, user, DistributedShell, append([]string{"-jar", jars[0]}, args...)...)
+}
