@@ -1,0 +1,210 @@
+package core
+
+import (
+	"sync"
+	"sync/atomic"
+
+	"heddle/resourcemanager/scheduler"
+	"heddle/yarn"
+)
+
+// Grant is a container that an AM, or the launcher, may start.
+type Grant struct {
+	ID       yarn.ContainerID
+	Node     yarn.NodeID
+	NodeHTTP string // host:port
+	Resource yarn.Resource
+	Key      scheduler.AskKey
+	Created  int64 // ms
+	AM       bool
+	User     string
+	Version  int32
+}
+
+// Exit is a container that has ended.
+type Exit struct {
+	ID          yarn.ContainerID
+	Node        yarn.NodeID
+	Status      yarn.ExitStatus
+	Diagnostics string
+	Resource    yarn.Resource
+}
+
+// AMSession is what lies between an attempt's AM and the core. The AM's calls are
+// handled under Call, one at a time; the core only adds news under the inner lock.
+type AMSession struct {
+	Attempt yarn.AttemptID
+	User    string // the submitter
+	Queue   string // the leaf's path
+	App     Submission
+
+	Call       sync.Mutex // held during one register, allocate or finish
+	Registered bool       // guarded by Call
+	Done       bool       // unregistered; guarded by Call
+	ResponseID int32      // of the last answer; guarded by Call
+	LastReply  any        // guarded by Call
+	Delivered  []Exit     // in the last answer, not yet acknowledged; guarded by Call
+	SentNodes  map[yarn.NodeID]int32
+	KeyID      int32 // of the AMRM key that the AM's token is known to use; guarded by Call
+
+	lastSeen atomic.Int64 // ms
+	priority atomic.Int32
+
+	mu      sync.Mutex
+	news    AMNews
+	removed bool
+}
+
+// AMNews is what an AM has not been told yet.
+type AMNews struct {
+	Grants []Grant
+	Exits  []Exit
+	Nodes  []*NodeView
+	Kept   []Grant // containers of earlier attempts that were found after registration
+}
+
+// Seen notes that the AM was heard at now (ms).
+func (s *AMSession) Seen(now int64) { s.lastSeen.Store(now) }
+
+// Priority is the application's priority as last set.
+func (s *AMSession) Priority() int32 { return s.priority.Load() }
+
+// Take returns the news and forgets them. ok is false once the attempt has ended.
+func (s *AMSession) Take() (news AMNews, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	news, s.news = s.news, AMNews{}
+	return news, !s.removed
+}
+
+func (s *AMSession) add(f func(*AMNews)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f(&s.news)
+}
+
+// drop takes a grant back that the AM has not pulled yet.
+func (s *AMSession) drop(id yarn.ContainerID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i := range s.news.Grants {
+		if s.news.Grants[i].ID == id {
+			s.news.Grants = append(s.news.Grants[:i], s.news.Grants[i+1:]...)
+			return
+		}
+	}
+}
+
+// AMSession finds an attempt's session.
+func (c *Core) AMSession(id yarn.AttemptID) (*AMSession, bool) {
+	v, ok := c.amSessions.Load(id)
+	if !ok {
+		return nil, false
+	}
+	return v.(*AMSession), true
+}
+
+func (c *Core) openAMSession(t *attempt) *AMSession {
+	a := t.app
+	s := &AMSession{Attempt: t.id, User: a.sub.User, Queue: a.queue, App: a.sub, SentNodes: map[yarn.NodeID]int32{}}
+	s.priority.Store(a.sub.Priority)
+	s.Seen(c.now())
+	c.amSessions.Store(t.id, s)
+	return s
+}
+
+func (c *Core) closeAMSession(t *attempt) {
+	if t.session == nil {
+		return
+	}
+	c.amSessions.Delete(t.id)
+	t.session.mu.Lock()
+	t.session.removed = true
+	t.session.mu.Unlock()
+}
+
+// NodeSession is what lies between a NodeManager and the core. Heartbeats are handled
+// under Call, one at a time; the core adds orders under the inner lock.
+type NodeSession struct {
+	ID yarn.NodeID
+
+	Call       sync.Mutex // held during one heartbeat
+	ResponseID int32      // of the last answer; guarded by Call
+	LastReply  any        // guarded by Call
+	Healthy    bool       // as last reported; guarded by Call
+	Report     string
+	Started    map[yarn.ContainerID]struct{} // reported running; guarded by Call
+	Ended      map[yarn.ContainerID]struct{} // reported complete, not yet to be removed; guarded by Call
+
+	lastSeen    atomic.Int64 // ms
+	utilization atomic.Pointer[Utilization]
+	replaced    atomic.Bool // the node registered again, or is gone
+
+	mu     sync.Mutex
+	orders Orders
+}
+
+// Utilization is what a NodeManager measured.
+type Utilization struct {
+	NodePMemMB, NodeVMemMB           int32
+	NodeCPU                          float32
+	ContainersPMemMB, ContainersVMem int32
+	ContainersCPU                    float32
+}
+
+// Orders is what a NodeManager must do.
+type Orders struct {
+	Clean     []yarn.ContainerID   // stop these
+	Forget    []yarn.ContainerID   // their exit status has arrived
+	CleanApps []yarn.ApplicationID // these have ended
+	Signals   []Signal
+	Shutdown  string // stop, for this reason
+}
+
+// Signal is a signal to a container (SignalContainerCommand's number).
+type Signal struct {
+	Container yarn.ContainerID
+	Command   int32
+}
+
+// Seen notes that the node was heard at now (ms).
+func (s *NodeSession) Seen(now int64) { s.lastSeen.Store(now) }
+
+// Measure notes what the node measured.
+func (s *NodeSession) Measure(u Utilization) { s.utilization.Store(&u) }
+
+// Replaced reports whether the session is no longer the node's.
+func (s *NodeSession) Replaced() bool { return s.replaced.Load() }
+
+// Take returns the orders and forgets them.
+func (s *NodeSession) Take() Orders {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	o := s.orders
+	s.orders = Orders{}
+	return o
+}
+
+func (s *NodeSession) order(f func(*Orders)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f(&s.orders)
+}
+
+// NodeSession finds a registered node's session.
+func (c *Core) NodeSession(id yarn.NodeID) (*NodeSession, bool) {
+	v, ok := c.nodeSessions.Load(id)
+	if !ok {
+		return nil, false
+	}
+	return v.(*NodeSession), true
+}
+
+// Acknowledge tells the nodes that the AM has taken these exits, so that they stop repeating them.
+func (c *Core) Acknowledge(exits []Exit) {
+	for _, e := range exits {
+		if s, ok := c.NodeSession(e.Node); ok {
+			s.order(func(o *Orders) { o.Forget = append(o.Forget, e.ID) })
+		}
+	}
+}

@@ -1,0 +1,270 @@
+package core
+
+import (
+	"cmp"
+	"slices"
+
+	"heddle/persist"
+	"heddle/resourcemanager/scheduler"
+	"heddle/yarn"
+)
+
+// View is the whole state at one moment; it never changes.
+type View struct {
+	Apps   persist.Map[yarn.ApplicationID, *AppView]
+	Nodes  persist.Map[yarn.NodeID, *NodeView]
+	Queues []scheduler.QueueInfo // parents before children
+	Total  yarn.Resource
+	Used   yarn.Resource
+	Counts Counts
+}
+
+// Counts are totals since the start.
+type Counts struct {
+	ContainersAllocated, ContainersReleased int64
+	AppsSubmitted                           int64
+}
+
+// AppView is an application at one moment.
+type AppView struct {
+	Submission
+	QueuePath    string
+	State        yarn.AppState
+	Inner        string // the inner state's name
+	Final        yarn.FinalStatus
+	Diagnostics  string
+	Start        int64 // ms
+	Launch       int64
+	Finish       int64 // 0 while it runs
+	Attempt      yarn.AttemptID
+	Attempts     []AttemptView
+	Host         string
+	RPCPort      int32
+	OriginalURL  string // as the AM registered it
+	Progress     float32
+	AM           *Grant
+	Used         yarn.Resource
+	Running      int
+	Allocated    int
+	Pending      scheduler.Pending
+	LogState     LogState
+	LogDone      int
+	usage        usage
+	AMRegistered bool
+}
+
+// Seconds is what the application has used until now (ms): MB-seconds and vcore-seconds.
+func (v *AppView) Seconds(now int64) (memoryMB, vcores int64) {
+	u := v.usage
+	if now > u.at {
+		u.change(now, yarn.Resource{}, 0)
+	}
+	return u.mbMillis / 1000, u.coreMilli / 1000
+}
+
+// AttemptView is an attempt at one moment.
+type AttemptView struct {
+	ID            yarn.AttemptID
+	State         yarn.AttemptState
+	Start, Finish int64
+	Host          string
+	RPCPort       int32
+	TrackingURL   string
+	Diagnostics   string
+	AM            *Grant
+}
+
+// NodeView is a node at one moment.
+type NodeView struct {
+	ID          yarn.NodeID
+	State       yarn.NodeState
+	Rack        string
+	HTTP        string // host:port
+	Version     string
+	Total, Used yarn.Resource
+	Containers  int
+	Report      string
+	Reported    int64 // ms
+	session     *NodeSession
+}
+
+// LastSeen is when the node was last heard, in ms.
+func (v *NodeView) LastSeen() int64 {
+	if v.session == nil {
+		return v.Reported
+	}
+	return v.session.lastSeen.Load()
+}
+
+// Utilization is what the node measured last, or nil.
+func (v *NodeView) Utilization() *Utilization {
+	if v.session == nil {
+		return nil
+	}
+	return v.session.utilization.Load()
+}
+
+// View is the latest published state.
+func (c *Core) View() *View { return c.view.Load() }
+
+func (c *Core) touchApp(a *application) {
+	c.dirtyApps[a] = struct{}{}
+	c.usageOld = true
+}
+
+func (c *Core) touchNode(n *node) {
+	c.dirtyNode[n] = struct{}{}
+	c.usageOld = true
+}
+
+// publish makes what changed since the last time visible to readers.
+func (c *Core) publish() {
+	if len(c.dirtyApps) == 0 && len(c.dirtyNode) == 0 && !c.usageOld {
+		return
+	}
+	for a := range c.dirtyApps {
+		c.appViews.Set(a.sub.ID, a.view())
+	}
+	for n := range c.dirtyNode {
+		c.nodeViews.Set(n.id, n.view())
+	}
+	clear(c.dirtyApps)
+	clear(c.dirtyNode)
+	queues := c.sched.Queues()
+	c.usageOld = false
+	c.view.Store(&View{Apps: c.appViews.Map(), Nodes: c.nodeViews.Map(), Queues: queues,
+		Total: c.sched.Total(), Used: queues[0].Used, Counts: c.counts})
+}
+
+func (a *application) view() *AppView {
+	v := &AppView{
+		Submission: a.sub, QueuePath: a.queue, State: a.reported(), Inner: a.state.String(), Final: a.status,
+		Diagnostics: a.diag, Start: a.start, Launch: a.launch, Host: "N/A", RPCPort: -1,
+		Used: a.usage.held, Running: a.usage.running, Allocated: a.usage.allocated, usage: a.usage,
+	}
+	if v.State.Final() {
+		v.Finish = a.finish
+	} else if a.status != yarn.FinalUndefined {
+		v.Final = yarn.FinalUndefined
+	}
+	if a.inSched && !a.cleaned {
+		v.Pending = a.core.sched.Why(a.sub.ID)
+	}
+	for _, t := range a.attempts {
+		v.Attempts = append(v.Attempts, AttemptView{ID: t.id, State: attemptStates[t.state], Start: t.start, Finish: t.finish,
+			Host: t.host, RPCPort: t.rpcPort, TrackingURL: t.tracking, Diagnostics: t.diag, AM: t.am})
+	}
+	if t := a.current; t != nil {
+		v.Attempt, v.Host, v.RPCPort, v.OriginalURL, v.Progress, v.AM = t.id, t.host, t.rpcPort, t.tracking, t.progress, t.am
+		v.AMRegistered = t.state >= attemptRunning
+	}
+	if v.State.Final() {
+		v.Progress = 1
+	}
+	v.LogState = a.logState()
+	return v
+}
+
+// Log-aggregation states (LogAggregationStatusProto).
+const (
+	LogDisabled LogState = 1 + iota
+	LogNotStart
+	LogRunning
+	LogSucceeded
+	LogFailed
+	LogTimeOut
+	LogRunningWithFailure
+)
+
+// logState sums up the nodes: the worst of those that have ended, running while some have not.
+func (a *application) logState() LogState {
+	if !a.core.cfg.LogAggregation {
+		return LogDisabled
+	}
+	if len(a.logStates) == 0 {
+		return LogNotStart
+	}
+	running, failed := false, false
+	for id := range a.nodes {
+		switch a.logStates[id] {
+		case LogSucceeded:
+		case LogFailed, LogTimeOut:
+			failed = true
+		case LogRunningWithFailure:
+			running, failed = true, true
+		default:
+			running = true
+		}
+	}
+	switch {
+	case running && failed:
+		return LogRunningWithFailure
+	case running:
+		return LogRunning
+	case failed:
+		return LogFailed
+	}
+	return LogSucceeded
+}
+
+func (n *node) view() *NodeView {
+	used, total, containers, ok := n.core.sched.NodeUsage(n.id)
+	if !ok {
+		total = yarn.Resource{}
+		if n.live() {
+			total = n.total
+		}
+	}
+	return &NodeView{ID: n.id, State: n.state, Rack: n.rack, HTTP: n.httpAddress(), Version: n.version,
+		Total: total, Used: used, Containers: containers, Report: n.report, Reported: n.reported, session: n.session}
+}
+
+// SortedApps lists the applications by id, the newest first.
+func (v *View) SortedApps() []*AppView {
+	out := make([]*AppView, 0, v.Apps.Len())
+	for _, a := range v.Apps.All() {
+		out = append(out, a)
+	}
+	slices.SortFunc(out, func(a, b *AppView) int { return b.ID.Compare(a.ID) })
+	return out
+}
+
+// SortedNodes lists the nodes by id.
+func (v *View) SortedNodes() []*NodeView {
+	out := make([]*NodeView, 0, v.Nodes.Len())
+	for _, n := range v.Nodes.All() {
+		out = append(out, n)
+	}
+	slices.SortFunc(out, func(a, b *NodeView) int { return a.ID.Compare(b.ID) })
+	return out
+}
+
+// NodeCounts counts the nodes by state.
+func (v *View) NodeCounts() map[yarn.NodeState]int {
+	out := map[yarn.NodeState]int{}
+	for _, n := range v.Nodes.All() {
+		out[n.State]++
+	}
+	return out
+}
+
+// Headroom is what an application could still get: what its queue, its user's limit and
+// the cluster leave. MapReduce preempts its reducers by it.
+func (v *View) Headroom(queue, user string) yarn.Resource {
+	room := v.Total.Sub(v.Used)
+	for _, q := range v.Queues {
+		if q.Path != queue && !(len(queue) > len(q.Path) && queue[:len(q.Path)+1] == q.Path+".") {
+			continue
+		}
+		room = room.Min(q.Maximum.Sub(q.Used))
+		if q.Path != queue {
+			continue
+		}
+		var used yarn.Resource
+		if i, ok := slices.BinarySearchFunc(q.Users, user, func(u scheduler.UserInfo, name string) int { return cmp.Compare(u.Name, name) }); ok {
+			used = q.Users[i].Used
+		}
+		room = room.Min(q.UserLimit.Sub(used))
+	}
+	return room.Max(yarn.Resource{})
+}
