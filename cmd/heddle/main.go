@@ -21,6 +21,9 @@ func main() {
 		Name:    "heddle",
 		Usage:   "a YARN cluster manager and job platform",
 		Version: version,
+		Commands: []*cli.Command{
+			resourceManagerCommand(),
+		},
 	}
 	if err := app.RunContext(ctx, os.Args); err != nil {
 		fmt.Fprintln(os.Stderr, "heddle:", err)

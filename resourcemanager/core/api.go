@@ -3,6 +3,7 @@ package core
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 
 	"heddle/resourcemanager/scheduler"
@@ -170,7 +171,9 @@ func (c *Core) Allocate(ctx context.Context, id yarn.AttemptID, r AMRequest) err
 		if a == nil || a.current == nil || a.current.id != id || a.current.over() {
 			return
 		}
-		a.current.progress = r.Progress
+		if a.current.session != nil {
+			a.current.session.progress.Store(math.Float32bits(r.Progress))
+		}
 		if r.Tracking != "" {
 			a.current.tracking = r.Tracking
 		}
@@ -268,4 +271,18 @@ func (k *container) view() ContainerView {
 		state = yarn.ContainerNew
 	}
 	return ContainerView{Grant: k.grant(), State: state}
+}
+
+// LeafPath resolves a queue name to a leaf's path. The tree does not change while the
+// ResourceManager runs, so it may be called from anywhere.
+func (c *Core) LeafPath(queue string) (string, error) { return c.sched.LeafPath(queue) }
+
+// Progress notes an AM's progress; it is seen with the
+// next look at the application.
+func (c *Core) Progress(id yarn.AttemptID, progress float32) {
+	s, ok := c.AMSession(id)
+	if !ok {
+		return
+	}
+	s.progress.Store(math.Float32bits(progress))
 }

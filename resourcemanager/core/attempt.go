@@ -69,7 +69,6 @@ type attempt struct {
 	host     string
 	rpcPort  int32
 	tracking string
-	progress float32
 	status   yarn.FinalStatus
 	exit     yarn.ExitStatus
 	diag     string

@@ -78,6 +78,12 @@ func (c *Core) fireNode(n *node, e nodeEvent) {
 			return
 		}
 		changed := next != n.state
+		if n.state == yarn.NodeRunning {
+			c.counts.NodesRunning--
+		}
+		if next == yarn.NodeRunning {
+			c.counts.NodesRunning++
+		}
 		n.state = next
 		c.touchNode(n)
 		if changed {

@@ -1,6 +1,7 @@
 package core
 
 import (
+	"math"
 	"sync"
 	"sync/atomic"
 
@@ -49,6 +50,7 @@ type AMSession struct {
 
 	lastSeen atomic.Int64 // ms
 	priority atomic.Int32
+	progress atomic.Uint32 // bits of a float32 from 0 to 1
 
 	mu      sync.Mutex
 	news    AMNews
@@ -68,6 +70,9 @@ func (s *AMSession) Seen(now int64) { s.lastSeen.Store(now) }
 
 // Priority is the application's priority as last set.
 func (s *AMSession) Priority() int32 { return s.priority.Load() }
+
+// Progress is what the AM last said, from 0 to 1.
+func (s *AMSession) Progress() float32 { return math.Float32frombits(s.progress.Load()) }
 
 // Take returns the news and forgets them. ok is false once the attempt has ended.
 func (s *AMSession) Take() (news AMNews, ok bool) {

@@ -23,6 +23,7 @@ type View struct {
 type Counts struct {
 	ContainersAllocated, ContainersReleased int64
 	AppsSubmitted                           int64
+	NodesRunning                            int
 }
 
 // AppView is an application at one moment.
@@ -41,7 +42,7 @@ type AppView struct {
 	Host         string
 	RPCPort      int32
 	OriginalURL  string // as the AM registered it
-	Progress     float32
+	session      *AMSession
 	AM           *Grant
 	Used         yarn.Resource
 	Running      int
@@ -60,6 +61,17 @@ func (v *AppView) Seconds(now int64) (memoryMB, vcores int64) {
 		u.change(now, yarn.Resource{}, 0)
 	}
 	return u.mbMillis / 1000, u.coreMilli / 1000
+}
+
+// Progress is how far the application is, from 0 to 1, as its AM last said.
+func (v *AppView) Progress() float32 {
+	if v.State.Final() {
+		return 1
+	}
+	if v.session == nil {
+		return 0
+	}
+	return v.session.Progress()
 }
 
 // AttemptView is an attempt at one moment.
@@ -155,11 +167,8 @@ func (a *application) view() *AppView {
 			Host: t.host, RPCPort: t.rpcPort, TrackingURL: t.tracking, Diagnostics: t.diag, AM: t.am})
 	}
 	if t := a.current; t != nil {
-		v.Attempt, v.Host, v.RPCPort, v.OriginalURL, v.Progress, v.AM = t.id, t.host, t.rpcPort, t.tracking, t.progress, t.am
+		v.Attempt, v.Host, v.RPCPort, v.OriginalURL, v.session, v.AM = t.id, t.host, t.rpcPort, t.tracking, t.session, t.am
 		v.AMRegistered = t.state >= attemptRunning
-	}
-	if v.State.Final() {
-		v.Progress = 1
 	}
 	v.LogState = a.logState()
 	return v

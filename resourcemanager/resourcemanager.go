@@ -1,0 +1,355 @@
+// Package resourcemanager puts the ResourceManager together: settings, state, core,
+// protocols and web, each in a room of its own below this folder.
+package resourcemanager
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os/user"
+	"sync"
+	"time"
+
+	yarnpb "heddle/hadoop-proto/yarn"
+	hadoophttp "heddle/hadoop/http"
+	"heddle/hadoop/rpc"
+	"heddle/hadoop/security"
+	"heddle/resourcemanager/core"
+	"heddle/resourcemanager/launcher"
+	"heddle/resourcemanager/records"
+	"heddle/resourcemanager/scheduler"
+	"heddle/resourcemanager/service"
+	"heddle/resourcemanager/settings"
+	"heddle/resourcemanager/tokens"
+	"heddle/resourcemanager/web"
+	"heddle/store"
+	"heddle/yarn"
+	"heddle/yarn/client"
+)
+
+// ResourceManager is a running ResourceManager.
+type ResourceManager struct {
+	log     *slog.Logger
+	clock   func() time.Time
+	store   *store.Bolt
+	writer  *records.Writer
+	launch  *launcher.Launcher
+	core    *core.Core
+	minter  *tokens.Minter
+	service *service.Service
+	servers []*rpc.Server
+	web     *hadoophttp.Server
+	stop    context.CancelFunc
+	wg      sync.WaitGroup
+	failed  chan error
+	Web     string // host:port of the web server
+}
+
+// shutdownTime is how long calls in progress may take when the ResourceManager stops.
+const shutdownTime = 5 * time.Second
+
+// Start reads the state, opens every port and begins to serve. Shutdown ends it.
+func Start(s *settings.Settings, version string, log *slog.Logger) (*ResourceManager, error) {
+	for _, w := range s.Warnings {
+		log.Warn(w)
+	}
+	r := &ResourceManager{log: log, clock: time.Now, failed: make(chan error, 8)}
+	if err := r.start(s, version); err != nil {
+		r.Shutdown()
+		return nil, err
+	}
+	return r, nil
+}
+
+// Failed delivers what ends the ResourceManager from inside.
+func (r *ResourceManager) Failed() <-chan error { return r.failed }
+
+func (r *ResourceManager) start(s *settings.Settings, version string) error {
+	began := r.clock()
+	epoch, recovered, err := r.openState(s)
+	if err != nil {
+		return err
+	}
+	cfg := s.Scheduler
+	cfg.Epoch = epoch
+	sched, err := scheduler.New(cfg)
+	if err != nil {
+		return fmt.Errorf("capacity-scheduler.xml in %s: %w", s.Dir, err)
+	}
+	if err := r.makeTokens(s, began); err != nil {
+		return err
+	}
+	if err := r.makeCore(s, sched, epoch, recovered, began); err != nil {
+		return err
+	}
+	if err := r.makeService(s, version, began); err != nil {
+		return err
+	}
+	return r.open(s)
+}
+
+// openState opens the store and reads what it holds; without recovery there is none.
+func (r *ResourceManager) openState(s *settings.Settings) (epoch int64, rec core.Recovered, err error) {
+	if !s.Recovery {
+		return 0, rec, nil
+	}
+	r.store, err = store.OpenBolt(s.StorePath)
+	if err != nil {
+		return 0, rec, err
+	}
+	epoch, err = records.NextEpoch(r.store)
+	if err != nil {
+		return 0, rec, err
+	}
+	codec := r.codec(s)
+	rec, err = records.Load(r.store, codec)
+	if err != nil {
+		return 0, rec, fmt.Errorf("state store %s: %w", s.StorePath, err)
+	}
+	r.writer = records.NewWriter(r.store, codec, r.log)
+	return epoch, rec, nil
+}
+
+func (r *ResourceManager) codec(s *settings.Settings) records.Codec {
+	return records.Codec{Types: s.Types, Submission: func(p *yarnpb.ApplicationSubmissionContextProto, raw []byte, user string, at int64) (core.Submission, error) {
+		return service.Submission(&s.Scheduler, p, raw, user, at)
+	}}
+}
+
+func (r *ResourceManager) makeTokens(s *settings.Settings, began time.Time) (err error) {
+	cfg := tokens.Config{AMRM: s.AMRM, NM: s.NM, Container: s.Keys, ContainerExpiry: s.AllocationExpiry,
+		RMIdentifier: began.UnixMilli(), UseIP: s.UseIP, Types: s.Types}
+	save := func(security.Keys) error { return nil }
+	var stored *security.Keys
+	if r.store != nil {
+		save = func(k security.Keys) error { return r.writer.SaveAMRMKeys(context.Background(), k) }
+		k, ok, err := records.LoadAMRMKeys(r.store)
+		if err != nil {
+			return err
+		}
+		if ok {
+			stored = &k
+		}
+	}
+	r.minter, err = tokens.New(cfg, stored, save, began)
+	return err
+}
+
+func (r *ResourceManager) makeCore(s *settings.Settings, sched *scheduler.Scheduler, epoch int64, rec core.Recovered, began time.Time) error {
+	var recorder core.Recorder = records.None{}
+	if r.writer != nil {
+		recorder = r.writer
+	}
+	nodes, err := client.NewConfig(s.Conf, "")
+	if err != nil {
+		return err
+	}
+	r.launch = launcher.New(r.minter, func(node yarn.NodeID, t security.Token) (launcher.ContainerManagement, func()) {
+		c := nodes.ContainerManagementAt(node, t)
+		return c, func() {
+			if err := c.Close(); err != nil {
+				r.log.Debug("closing a NodeManager connection", "node", node, "error", err)
+			}
+		}
+	}, r.clock, r.log)
+	r.core = core.New(core.Config{
+		ClusterTimestamp: began.UnixMilli(), Epoch: epoch, MaxAttempts: s.MaxAttempts, NodeExpiry: s.NodeExpiry, AMExpiry: s.AMExpiry,
+		AllocationExpiry: s.AllocationExpiry, MaxCompleted: s.MaxCompleted, LogAggregation: s.LogAggregation,
+		BlacklistAMNodes: s.BlacklistAMNodes, DiagnosticsLength: s.DiagnosticsLength,
+		TrackingURL: func(id yarn.ApplicationID) string { return "http://" + s.WebPublic + "/cluster/app/" + id.String() },
+	}, sched, recorder, r.launch, r.clock, r.log)
+	r.core.Recover(rec)
+	if len(rec.Apps) > 0 {
+		r.log.Info("state recovered", "applications", len(rec.Apps), "epoch", epoch)
+	}
+	return nil
+}
+
+func (r *ResourceManager) makeService(s *settings.Settings, version string, began time.Time) error {
+	groups, err := security.NewGroups(s.Conf)
+	if err != nil {
+		return err
+	}
+	hosts, err := service.NewHostLists(s.IncludePath, s.ExcludePath)
+	if err != nil {
+		return err
+	}
+	owner := ""
+	if u, err := user.Current(); err == nil {
+		owner = u.Username
+	}
+	d := records.Delegation{}
+	if r.store != nil {
+		d.Store = r.store
+	}
+	keys, issued, sequence, err := d.Load()
+	if err != nil {
+		return err
+	}
+	delegation, err := security.NewDelegationTokens(security.DelegationConfig{KeyUpdateInterval: 24 * time.Hour, RenewInterval: 24 * time.Hour, MaxLifetime: 7 * 24 * time.Hour},
+		d, rand.Reader, keys, issued, sequence, began)
+	if err != nil {
+		return err
+	}
+	r.service = &service.Service{
+		Core: r.core, Tokens: r.minter, Settings: s, Clock: r.clock, Log: r.log, Delegation: delegation, Hosts: hosts,
+		ClusterTimestamp: began.UnixMilli(), Version: version, RefreshGroups: groups.Refresh,
+		Access: &service.Access{Enabled: s.ACLEnabled, Admins: s.AdminACL, Queues: s.Queues, Owner: owner,
+			Groups: groups.Func(func(err error) { r.log.Debug("groups", "error", err) })},
+	}
+	return nil
+}
+
+// open starts the core, then every port.
+func (r *ResourceManager) open(s *settings.Settings) error {
+	ctx, cancel := context.WithCancel(context.Background())
+	r.stop = cancel
+	r.goes(func() { r.runCore(ctx) })
+	r.goes(func() { r.rollKeys(ctx) })
+	authorize, err := r.authorizer(s)
+	if err != nil {
+		return err
+	}
+	known := func(id yarn.AttemptID) bool { _, ok := r.core.AMSession(id); return ok }
+	for _, p := range []struct {
+		name, addr, key string
+		protocol        rpc.Protocol
+		verifier        rpc.TokenVerifier
+		simple          bool
+	}{
+		{"client", s.ClientAddress, "yarn.resourcemanager.address", r.service.Client(), tokens.ClientVerifier{Tokens: r.service.Delegation, Clock: r.clock}, true},
+		{"scheduler", s.SchedulerAddress, "yarn.resourcemanager.scheduler.address", r.service.ApplicationMaster(), tokens.AMVerifier{Minter: r.minter, Known: known}, false},
+		{"tracker", s.TrackerAddress, "yarn.resourcemanager.resource-tracker.address", r.service.Tracker(), nil, true},
+		{"admin", s.AdminAddress, "yarn.resourcemanager.admin.address", r.service.Admin(), nil, true},
+	} {
+		server, err := rpc.NewServer(rpc.ServerConfig{Name: p.name, Protocols: []rpc.Protocol{p.protocol}, Tokens: p.verifier, AllowSimple: p.simple,
+			QOP: s.QOP, MaxDataLength: s.MaxDataLength, Authorize: authorize, Log: r.log})
+		if err != nil {
+			return err
+		}
+		l, err := hadoophttp.Listen(ctx, p.addr, p.key)
+		if err != nil {
+			return err
+		}
+		r.servers = append(r.servers, server)
+		r.serve(p.name, func() error { return server.Serve(l) })
+	}
+	handler, err := web.New(r.service, r.servers)
+	if err != nil {
+		return err
+	}
+	l, err := hadoophttp.Listen(ctx, s.WebAddress, "yarn.resourcemanager.webapp.address")
+	if err != nil {
+		return err
+	}
+	r.Web = l.Addr().String()
+	r.web = hadoophttp.NewServer(handler, r.log)
+	r.serve("web", func() error { return r.web.Serve(l) })
+	r.log.Info("ResourceManager ready", "client", s.ClientAddress, "web", r.Web, "took", r.clock().Sub(time.UnixMilli(r.service.ClusterTimestamp)).Round(time.Millisecond))
+	return nil
+}
+
+// authorizer checks service ACLs and proxy users when a connection names its user.
+func (r *ResourceManager) authorizer(s *settings.Settings) (func(context.Context, *rpc.Call, string) error, error) {
+	proxies, err := security.NewProxyUsers(s.Conf, net.LookupIP)
+	if err != nil {
+		return nil, err
+	}
+	acls, err := security.NewServiceACLs(s.Conf, net.LookupIP)
+	if err != nil {
+		return nil, err
+	}
+	groups := r.service.Access.Groups
+	return func(_ context.Context, c *rpc.Call, protocol string) error {
+		var ip net.IP
+		if a, ok := c.RemoteAddr.(*net.TCPAddr); ok {
+			ip = a.IP
+		}
+		if c.RealUser != "" {
+			if err := proxies.Authorize(c.RealUser, c.User, groups, ip); err != nil {
+				return rpc.Exception(rpc.ClassAuthorization, "%v", err)
+			}
+		}
+		if err := acls.Authorize(c.User, protocol, groups, ip); err != nil {
+			return rpc.Exception(rpc.ClassAuthorization, "%v", err)
+		}
+		return nil
+	}, nil
+}
+
+// runCore ends the process loudly where the core fails: a ResourceManager that answers
+// but decides nothing is worse than none.
+func (r *ResourceManager) runCore(ctx context.Context) {
+	defer func() {
+		if p := recover(); p != nil {
+			r.failed <- fmt.Errorf("the ResourceManager's core failed: %v", p)
+			panic(p)
+		}
+	}()
+	r.core.Run(ctx)
+}
+
+func (r *ResourceManager) rollKeys(ctx context.Context) {
+	t := time.NewTicker(200 * time.Millisecond)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case now := <-t.C:
+			if err := errors.Join(r.minter.Tick(now), r.service.Delegation.Tick(now)); err != nil {
+				r.log.Error("rolling keys", "error", err)
+			}
+		}
+	}
+}
+
+func (r *ResourceManager) goes(f func()) {
+	r.wg.Add(1)
+	go func() {
+		defer r.wg.Done()
+		f()
+	}()
+}
+
+func (r *ResourceManager) serve(name string, f func() error) {
+	r.goes(func() {
+		if err := f(); err != nil {
+			r.failed <- fmt.Errorf("%s server: %w", name, err)
+		}
+	})
+}
+
+// Shutdown stops serving, writes what is queued and closes the store.
+func (r *ResourceManager) Shutdown() {
+	ctx, cancel := context.WithTimeout(context.Background(), shutdownTime)
+	defer cancel()
+	if r.web != nil {
+		r.note("web", r.web.Shutdown(ctx))
+	}
+	for _, s := range r.servers {
+		r.note("rpc", s.Shutdown(ctx))
+	}
+	if r.launch != nil {
+		r.launch.Close()
+	}
+	if r.stop != nil {
+		r.stop()
+	}
+	r.wg.Wait()
+	if r.writer != nil {
+		r.writer.Close()
+	}
+	if r.store != nil {
+		r.note("state store", r.store.Close())
+	}
+}
+
+func (r *ResourceManager) note(what string, err error) {
+	if err != nil {
+		r.log.Warn("stopping "+what, "error", err)
+	}
+}

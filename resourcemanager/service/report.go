@@ -1,0 +1,315 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"net"
+	"slices"
+	"strings"
+
+	yarnpb "heddle/hadoop-proto/yarn"
+	"heddle/hadoop/rpc"
+	"heddle/hadoop/security"
+	"heddle/resourcemanager/core"
+	"heddle/resourcemanager/scheduler"
+	"heddle/yarn"
+	"heddle/yarn/wire"
+)
+
+// TrackingURL is where people follow an application: through the proxy once its AM has
+// registered, its page on the ResourceManager before.
+func (s *Service) TrackingURL(v *core.AppView) string {
+	if v.Unmanaged && v.OriginalURL != "" {
+		return v.OriginalURL
+	}
+	base := "http://" + s.Settings.WebPublic
+	if v.OriginalURL == "" || v.OriginalURL == "N/A" {
+		return base + "/cluster/app/" + v.ID.String()
+	}
+	return base + "/proxy/" + v.ID.String() + "/"
+}
+
+func (s *Service) report(v *core.AppView, user string) (*yarnpb.ApplicationReportProto, error) {
+	p := &yarnpb.ApplicationReportProto{
+		ApplicationId: wire.AppID(v.ID), User: new(v.User), Queue: new(v.QueuePath), Name: new(v.Name),
+		YarnApplicationState: yarnpb.YarnApplicationStateProto(v.State).Enum(), StartTime: new(v.Start), FinishTime: new(v.Finish),
+		LaunchTime: new(v.Launch), SubmitTime: new(v.SubmitTime), FinalApplicationStatus: yarnpb.FinalApplicationStatusProto(v.Final).Enum(),
+		Progress: new(v.Progress()), ApplicationType: new(v.Type), ApplicationTags: v.Tags,
+		LogAggregationStatus: yarnpb.LogAggregationStatusProto(v.LogState).Enum(), UnmanagedApplication: new(v.Unmanaged),
+		Priority: wire.Priority(v.Priority), Host: new("N/A"), RpcPort: new(int32(-1)), TrackingUrl: new("N/A"),
+		OriginalTrackingUrl: new("N/A"), Diagnostics: new(""),
+		AppTimeouts: []*yarnpb.AppTimeoutsMapProto{{ApplicationTimeoutType: yarnpb.ApplicationTimeoutTypeProto_APP_TIMEOUT_LIFETIME.Enum(),
+			ApplicationTimeout: &yarnpb.ApplicationTimeoutProto{ApplicationTimeoutType: yarnpb.ApplicationTimeoutTypeProto_APP_TIMEOUT_LIFETIME.Enum(), ExpireTime: new("UNLIMITED"), RemainingTime: new(int64(-1))}}},
+	}
+	if v.Attempt.Attempt > 0 {
+		p.CurrentApplicationAttemptId = wire.AttemptID(v.Attempt)
+	} else {
+		p.CurrentApplicationAttemptId = wire.AttemptID(yarn.AttemptID{Application: v.ID, Attempt: -1})
+	}
+	p.AppResource_Usage = s.usage(v)
+	if s.Settings.ClusterID != "" {
+		p.RmClusterId = new(s.Settings.ClusterID)
+	}
+	if !s.Access.View(v, user) {
+		return p, nil
+	}
+	p.Host, p.RpcPort, p.TrackingUrl = new(v.Host), new(v.RPCPort), new(s.TrackingURL(v))
+	if v.OriginalURL != "" {
+		p.OriginalTrackingUrl = new(v.OriginalURL)
+	}
+	p.Diagnostics = new(Diagnostics(v))
+	if v.Unmanaged && user == v.User && v.State == yarn.AppAccepted && len(v.Attempts) > 0 && v.Attempts[len(v.Attempts)-1].State == yarn.AttemptLaunched {
+		t, err := s.Tokens.AMRM(v.Attempt)
+		if err != nil {
+			return nil, rpc.Exception(rpc.ClassYarn, "make the AMRM token of %s: %v", v.Attempt, err)
+		}
+		p.AmRmToken = t.Proto()
+	}
+	return p, nil
+}
+
+// Diagnostics is what an application's report says about its state: while it waits, the
+// reason, in the scheduler's words.
+func Diagnostics(v *core.AppView) string {
+	if v.Diagnostics != "" || v.State.Final() {
+		return v.Diagnostics
+	}
+	if v.State == yarn.AppAccepted && v.Pending.Reason != scheduler.NotSkipped {
+		return "The application waits: " + v.Pending.Reason.String() + "."
+	}
+	return ""
+}
+
+func (s *Service) usage(v *core.AppView) *yarnpb.ApplicationResourceUsageReportProto {
+	types := s.Settings.Types
+	mem, cores := v.Seconds(s.Clock().UnixMilli())
+	running := int32(v.Running)
+	if v.State.Final() {
+		running = -1
+	}
+	view := s.Core.View()
+	queue, cluster := Shares(view, v)
+	return &yarnpb.ApplicationResourceUsageReportProto{
+		NumUsedContainers: new(running), NumReservedContainers: new(int32(0)), UsedResources: wire.Resource(v.Used, types),
+		ReservedResources: wire.Resource(yarn.Resource{}, types), NeededResources: wire.Resource(v.Used.Add(v.Pending.Resource), types),
+		MemorySeconds: new(mem), VcoreSeconds: new(cores), QueueUsagePercentage: new(queue), ClusterUsagePercentage: new(cluster),
+		PreemptedMemorySeconds: new(int64(0)), PreemptedVcoreSeconds: new(int64(0)),
+	}
+}
+
+// Shares is what an application uses of its queue's guarantee and of the cluster, in percent of memory.
+func Shares(view *core.View, v *core.AppView) (queue, cluster float32) {
+	percent := func(base int64) float32 {
+		if base <= 0 {
+			return 0
+		}
+		return float32(v.Used[yarn.Memory]) * 100 / float32(base)
+	}
+	for i := range view.Queues {
+		if view.Queues[i].Path == v.QueuePath {
+			queue = percent(view.Queues[i].Guaranteed[yarn.Memory])
+		}
+	}
+	return queue, percent(view.Total[yarn.Memory])
+}
+
+func (s *Service) attemptReport(v *core.AppView, t *core.AttemptView) *yarnpb.ApplicationAttemptReportProto {
+	p := &yarnpb.ApplicationAttemptReportProto{
+		ApplicationAttemptId: wire.AttemptID(t.ID), Host: new(t.Host), RpcPort: new(t.RPCPort), Diagnostics: new(t.Diagnostics),
+		YarnApplicationAttemptState: yarnpb.YarnApplicationAttemptStateProto(t.State).Enum(), TrackingUrl: new(s.TrackingURL(v)),
+		OriginalTrackingUrl: new(t.TrackingURL), StartTime: new(t.Start), FinishTime: new(t.Finish),
+	}
+	if t.AM != nil {
+		p.AmContainerId = wire.ContainerID(t.AM.ID)
+	}
+	return p
+}
+
+func (s *Service) containerReport(k *core.ContainerView) *yarnpb.ContainerReportProto {
+	exit := int32(yarn.ExitInvalid)
+	return &yarnpb.ContainerReportProto{
+		ContainerId: wire.ContainerID(k.ID), Resource: wire.Resource(k.Resource, s.Settings.Types), NodeId: wire.NodeID(k.Node),
+		Priority: wire.Priority(k.Key.Priority), CreationTime: new(k.Created), FinishTime: new(int64(0)), DiagnosticsInfo: new(""),
+		LogUrl:              new("http://" + k.NodeHTTP + "/node/containerlogs/" + k.ID.String() + "/" + k.User),
+		ContainerExitStatus: &exit, ContainerState: yarnpb.ContainerStateProto(k.State).Enum(), NodeHttpAddress: new("http://" + k.NodeHTTP),
+	}
+}
+
+func (s *Service) nodeReport(n *core.NodeView) *yarnpb.NodeReportProto {
+	p := &yarnpb.NodeReportProto{
+		NodeId: wire.NodeID(n.ID), HttpAddress: new(n.HTTP), RackName: new(n.Rack), Used: wire.Resource(n.Used, s.Settings.Types),
+		Capability: wire.Resource(n.Total, s.Settings.Types), NumContainers: new(int32(n.Containers)), NodeState: yarnpb.NodeStateProto(n.State).Enum(),
+		HealthReport: new(n.Report), LastHealthReportTime: new(n.LastSeen()),
+	}
+	if u := n.Utilization(); u != nil {
+		p.NodeUtilization = &yarnpb.ResourceUtilizationProto{Pmem: new(u.NodePMemMB), Vmem: new(u.NodeVMemMB), Cpu: new(u.NodeCPU)}
+		p.ContainersUtilization = &yarnpb.ResourceUtilizationProto{Pmem: new(u.ContainersPMemMB), Vmem: new(u.ContainersVMem), Cpu: new(u.ContainersCPU)}
+	}
+	return p
+}
+
+func (s *Service) resourceTypes() (out []*yarnpb.ResourceTypeInfoProto) {
+	for i := range s.Settings.Types.Len() {
+		t := s.Settings.Types.At(i)
+		out = append(out, &yarnpb.ResourceTypeInfoProto{Name: new(t.Name), Units: new(t.Unit), Type: yarnpb.ResourceTypesProto_COUNTABLE.Enum()})
+	}
+	return out
+}
+
+// maxListed bounds an application list whose client gave no limit.
+const maxListed = 1 << 20
+
+func (s *Service) getApplications(ctx context.Context, req *yarnpb.GetApplicationsRequestProto) (*yarnpb.GetApplicationsResponseProto, error) {
+	user, err := caller(ctx)
+	if err != nil {
+		return nil, err
+	}
+	limit := int64(maxListed)
+	if req.Limit != nil {
+		limit = req.GetLimit()
+	}
+	resp := &yarnpb.GetApplicationsResponseProto{}
+	for _, v := range s.Core.View().SortedApps() {
+		if int64(len(resp.Applications)) >= limit {
+			break
+		}
+		if !s.wanted(req, v, user) {
+			continue
+		}
+		r, err := s.report(v, user)
+		if err != nil {
+			return nil, err
+		}
+		resp.Applications = append(resp.Applications, r)
+	}
+	return resp, nil
+}
+
+func (s *Service) wanted(req *yarnpb.GetApplicationsRequestProto, v *core.AppView, user string) bool {
+	switch req.GetScope() {
+	case yarnpb.ApplicationsRequestScopeProto_OWN:
+		if v.User != user {
+			return false
+		}
+	case yarnpb.ApplicationsRequestScopeProto_VIEWABLE:
+		if !s.Access.View(v, user) {
+			return false
+		}
+	}
+	in := func(list []string, value string) bool { return len(list) == 0 || slices.Contains(list, value) }
+	states := req.GetApplicationStates()
+	if len(states) > 0 && !slices.Contains(states, yarnpb.YarnApplicationStateProto(v.State)) {
+		return false
+	}
+	if len(req.GetApplicationTypes()) > 0 && !slices.ContainsFunc(req.GetApplicationTypes(), func(t string) bool { return strings.EqualFold(t, v.Type) }) {
+		return false
+	}
+	if len(req.GetApplicationTags()) > 0 && !slices.ContainsFunc(req.GetApplicationTags(), func(t string) bool { return slices.Contains(v.Tags, strings.ToLower(t)) || slices.Contains(v.Tags, t) }) {
+		return false
+	}
+	if len(req.GetQueues()) > 0 && !in(req.GetQueues(), v.QueuePath) && !in(req.GetQueues(), leaf(v.QueuePath)) {
+		return false
+	}
+	if req.Name != nil && req.GetName() != v.Name {
+		return false
+	}
+	within := func(begin, end *int64, at int64) bool {
+		return (begin == nil || at >= *begin) && (end == nil || at <= *end)
+	}
+	return in(req.GetUsers(), v.User) && within(req.StartBegin, req.StartEnd, v.Start) && within(req.FinishBegin, req.FinishEnd, v.Finish)
+}
+
+func leaf(path string) string { return path[strings.LastIndexByte(path, '.')+1:] }
+
+func (s *Service) getQueueInfo(ctx context.Context, req *yarnpb.GetQueueInfoRequestProto) (*yarnpb.GetQueueInfoResponseProto, error) {
+	user, err := caller(ctx)
+	if err != nil {
+		return nil, err
+	}
+	view := s.Core.View()
+	for i := range view.Queues {
+		q := &view.Queues[i]
+		if q.Path != req.GetQueueName() && q.Config.Name != req.GetQueueName() {
+			continue
+		}
+		info, err := s.queueInfo(view, q, user, req.GetIncludeApplications(), req.GetIncludeChildQueues(), req.GetRecursive())
+		return &yarnpb.GetQueueInfoResponseProto{QueueInfo: info}, err
+	}
+	// YarnClient shows an empty answer as "cannot get queue from RM by queueName".
+	return &yarnpb.GetQueueInfoResponseProto{}, nil
+}
+
+func (s *Service) queueInfo(view *core.View, q *scheduler.QueueInfo, user string, apps, children, recursive bool) (*yarnpb.QueueInfoProto, error) {
+	fraction := func(ppm int64) *float32 { return new(float32(ppm) / scheduler.Million) }
+	state := yarnpb.QueueStateProto_Q_RUNNING
+	if q.Config.Stopped {
+		state = yarnpb.QueueStateProto_Q_STOPPED
+	}
+	used := float32(0)
+	if g := q.Guaranteed[yarn.Memory]; g > 0 {
+		used = float32(q.Used[yarn.Memory]) / float32(g)
+	}
+	types := s.Settings.Types
+	p := &yarnpb.QueueInfoProto{
+		QueueName: new(q.Config.Name), QueuePath: new(q.Path), Capacity: fraction(q.Config.Capacity), MaximumCapacity: fraction(q.Config.MaxCapacity),
+		CurrentCapacity: new(used), State: &state, PreemptionDisabled: new(true), IntraQueuePreemptionDisabled: new(true),
+		AccessibleNodeLabels: []string{"*"}, SchedulerType: new("CapacityScheduler"), Weight: new(float32(-1)),
+		QueueStatistics: &yarnpb.QueueStatisticsProto{
+			NumAppsRunning: new(int64(q.ActiveApps)), NumAppsPending: new(int64(q.WaitingApps)), NumAppsSubmitted: new(int64(q.Apps)),
+			AvailableMemoryMB: new(max(0, q.Maximum[yarn.Memory]-q.Used[yarn.Memory])), AllocatedMemoryMB: new(q.Used[yarn.Memory]),
+			PendingMemoryMB: new(q.Pending[yarn.Memory]), AvailableVCores: new(max(0, q.Maximum[yarn.VCores]-q.Used[yarn.VCores])),
+			AllocatedVCores: new(q.Used[yarn.VCores]), PendingVCores: new(q.Pending[yarn.VCores]),
+			AllocatedContainers: new(q.Containers), PendingContainers: new(q.PendingContainers),
+		},
+		QueueConfigurationsMap: []*yarnpb.QueueConfigurationsMapProto{{PartitionName: new(""), QueueConfigurations: &yarnpb.QueueConfigurationsProto{
+			Capacity: fraction(q.Config.Capacity), AbsoluteCapacity: fraction(q.AbsCapacity), MaxCapacity: fraction(q.Config.MaxCapacity),
+			AbsoluteMaxCapacity: fraction(q.AbsMax), MaxAMPercentage: fraction(q.Config.MaxAMShare),
+			EffectiveMinCapacity: wire.Resource(q.Guaranteed, types), EffectiveMaxCapacity: wire.Resource(q.Maximum, types),
+			ConfiguredMinCapacity: wire.Resource(yarn.Resource{}, types), ConfiguredMaxCapacity: wire.Resource(yarn.Resource{}, types),
+		}}},
+	}
+	if apps {
+		for _, v := range view.SortedApps() {
+			if v.QueuePath != q.Path || v.State.Final() {
+				continue
+			}
+			r, err := s.report(v, user)
+			if err != nil {
+				return nil, err
+			}
+			p.Applications = append(p.Applications, r)
+		}
+	}
+	if !children && !recursive {
+		return p, nil
+	}
+	for i := range view.Queues {
+		c := &view.Queues[i]
+		if parent(c.Path) != q.Path {
+			continue
+		}
+		info, err := s.queueInfo(view, c, user, apps, recursive, recursive)
+		if err != nil {
+			return nil, err
+		}
+		p.ChildQueues = append(p.ChildQueues, info)
+	}
+	return p, nil
+}
+
+// tokenFailure keeps the class that a delegation-token error names.
+func tokenFailure(err error) error {
+	var t *security.TokenError
+	if errors.As(err, &t) {
+		return rpc.Exception(t.Class, "%s", t.Message)
+	}
+	return failure(err)
+}
+
+func host(addr string) string {
+	h, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return addr
+	}
+	return h
+}

@@ -1,0 +1,210 @@
+// Package settings reads the ResourceManager's configuration once, at the edge, into a
+// typed struct, and refuses what would make a cluster silently unsafe or wrong.
+package settings
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"heddle/hadoop/conf"
+	"heddle/hadoop/security"
+	"heddle/resourcemanager/scheduler"
+	"heddle/resourcemanager/tokens"
+	"heddle/yarn"
+)
+
+// Settings is the ResourceManager's configuration.
+type Settings struct {
+	Conf *conf.Config
+	Dir  string // where it was read from
+
+	ClientAddress, SchedulerAddress, TrackerAddress, AdminAddress, WebAddress string
+	WebPublic                                                                 string // host:port that links point to
+
+	Types     *yarn.ResourceTypes
+	Scheduler scheduler.Config
+	Queues    map[string]QueueACLs // by path
+	MaxPrio   int32
+
+	ACLEnabled bool
+	AdminACL   security.ACL
+
+	Recovery  bool
+	StorePath string   // the bbolt file
+	Warnings  []string // what is configured and not built yet, but harmless
+
+	MaxAttempts      int
+	NodeExpiry       time.Duration
+	AMExpiry         time.Duration
+	AllocationExpiry time.Duration
+	HeartbeatMillis  int64
+	MaxCompleted     int
+	LogAggregation   bool
+	BlacklistAMNodes bool
+	AMRM, NM, Keys   tokens.Rolling // Keys: container tokens
+	UseIP            bool
+
+	QOP               []string
+	MaxDataLength     int
+	ExcludePath       string // yarn.resourcemanager.nodes.exclude-path
+	IncludePath       string
+	MinimumNode       yarn.Resource
+	DiagnosticsLength int
+	ClusterID         string
+	Topology          map[string]string // host -> rack
+}
+
+// QueueACLs are who may submit to a queue and who may administer it; a right on a queue
+// holds for all below it.
+type QueueACLs struct {
+	Submit, Admin security.ACL
+}
+
+const capacityScheduler = "org.apache.hadoop.yarn.server.resourcemanager.scheduler.capacity.CapacityScheduler"
+
+// Load reads the configuration in dir.
+func Load(dir string) (*Settings, error) {
+	c, err := conf.Load(dir)
+	if err != nil {
+		return nil, err
+	}
+	sched, err := conf.LoadScheduler(dir, c)
+	if err != nil {
+		return nil, err
+	}
+	return From(c, sched, dir)
+}
+
+// From makes settings of loaded configurations; sched holds capacity-scheduler.xml too.
+func From(c, sched *conf.Config, dir string) (*Settings, error) {
+	if err := refuse(c); err != nil {
+		return nil, err
+	}
+	v := c.Values()
+	s := &Settings{Conf: c, Dir: dir,
+		ClientAddress:    v.Addr("yarn.resourcemanager.address", "0.0.0.0:8032"),
+		SchedulerAddress: v.Addr("yarn.resourcemanager.scheduler.address", "0.0.0.0:8030"),
+		TrackerAddress:   v.Addr("yarn.resourcemanager.resource-tracker.address", "0.0.0.0:8031"),
+		AdminAddress:     v.Addr("yarn.resourcemanager.admin.address", "0.0.0.0:8033"),
+		WebAddress:       v.Addr("yarn.resourcemanager.webapp.address", "0.0.0.0:8088"),
+		WebPublic:        v.ConnectAddr("yarn.resourcemanager.webapp.address", "0.0.0.0:8088"),
+		ACLEnabled:       v.Bool("yarn.acl.enable", false),
+		AdminACL:         security.ACLFrom(c, "yarn.admin.acl", "*"),
+		Recovery:         v.Bool("yarn.resourcemanager.recovery.enabled", false),
+		MaxAttempts:      v.Int("yarn.resourcemanager.am.max-attempts", 2),
+		NodeExpiry:       v.Duration("yarn.nm.liveness-monitor.expiry-interval-ms", 600*time.Second, time.Millisecond),
+		AMExpiry:         v.Duration("yarn.am.liveness-monitor.expiry-interval-ms", 900*time.Second, time.Millisecond),
+		AllocationExpiry: v.Duration("yarn.resourcemanager.rm.container-allocation.expiry-interval-ms", 600*time.Second, time.Millisecond),
+		HeartbeatMillis:  v.Duration("yarn.resourcemanager.nodemanagers.heartbeat-interval-ms", time.Second, time.Millisecond).Milliseconds(),
+		MaxCompleted:     v.Int("yarn.resourcemanager.max-completed-applications", 1000),
+		LogAggregation:   v.Bool("yarn.log-aggregation-enable", false),
+		BlacklistAMNodes: v.Bool("yarn.am.blacklisting.enabled", true),
+		UseIP:            v.Bool("hadoop.security.token.service.use_ip", true),
+		MaxDataLength:    v.Int("ipc.maximum.data.length", 134217728),
+		ExcludePath:      v.String("yarn.resourcemanager.nodes.exclude-path", ""),
+		IncludePath:      v.String("yarn.resourcemanager.nodes.include-path", ""),
+		MaxPrio:          int32(v.Int("yarn.cluster.max-application-priority", 0)),
+		ClusterID:        v.String("yarn.resourcemanager.cluster-id", ""),
+	}
+	s.DiagnosticsLength = v.Int("yarn.app.attempt.diagnostics.limit.kc", 64) * 1024
+	if global := v.Int("yarn.resourcemanager.am.global.max-attempts", s.MaxAttempts); global < s.MaxAttempts {
+		s.MaxAttempts = global
+	}
+	s.AMRM = rolling(v, "yarn.resourcemanager.am-rm-tokens.master-key-rolling-interval-secs", s.AMExpiry)
+	s.NM = rolling(v, "yarn.resourcemanager.nm-tokens.master-key-rolling-interval-secs", s.NodeExpiry)
+	s.Keys = rolling(v, "yarn.resourcemanager.container-tokens.master-key-rolling-interval-secs", s.NodeExpiry)
+	s.QOP = protection(v)
+	s.MinimumNode = yarn.NewResource(v.Int64("yarn.scheduler.minimum-allocation-mb", 1024), v.Int64("yarn.scheduler.minimum-allocation-vcores", 1))
+	types, err := conf.ResourceTypes(c)
+	if err != nil {
+		return nil, err
+	}
+	s.Types = types
+	v.Fail(s.store(c))
+	v.Fail(s.topology(c))
+	if err := v.Err(); err != nil {
+		return nil, err
+	}
+	return s, s.scheduler(c, sched)
+}
+
+func rolling(v *conf.Values, key string, expiry time.Duration) tokens.Rolling {
+	return tokens.Rolling{Interval: v.Duration(key, 86400*time.Second, time.Second), Delay: expiry + expiry/2}
+}
+
+var qops = map[string]string{"authentication": "auth", "integrity": "auth-int", "privacy": "auth-conf"}
+
+func protection(v *conf.Values) (out []string) {
+	for _, name := range v.Strings("hadoop.rpc.protection", "authentication") {
+		q, ok := qops[strings.ToLower(name)]
+		if !ok {
+			v.Fail(v.Config.Invalid("hadoop.rpc.protection", "authentication, integrity or privacy"))
+			continue
+		}
+		out = append(out, q)
+	}
+	return out
+}
+
+// refuse says no to what would make the cluster silently unsafe or wrong.
+func refuse(c *conf.Config) error {
+	var errs []error
+	no := func(key, value, until string) {
+		errs = append(errs, fmt.Errorf("%s=%s (set in %s) is not supported yet: %s; remove the key or keep the Java ResourceManager", key, value, sourceOf(c, key), until))
+	}
+	if on, err := c.Bool("yarn.resourcemanager.ha.enabled", false); err != nil || on {
+		no("yarn.resourcemanager.ha.enabled", "true", "high availability comes with the ZooKeeper store")
+	}
+	if a := c.String("hadoop.security.authentication", "simple"); !strings.EqualFold(a, "simple") {
+		no("hadoop.security.authentication", a, "Kerberos comes with the security release")
+	}
+	if p := c.String("yarn.http.policy", "HTTP_ONLY"); p != "HTTP_ONLY" {
+		no("yarn.http.policy", p, "TLS comes with the security release")
+	}
+	if s := c.String("yarn.resourcemanager.scheduler.class", capacityScheduler); s != capacityScheduler {
+		no("yarn.resourcemanager.scheduler.class", s, "only the capacity scheduler is built")
+	}
+	if on, err := c.Bool("yarn.federation.enabled", false); err != nil || on {
+		no("yarn.federation.enabled", "true", "federation is not planned")
+	}
+	return errors.Join(errs...)
+}
+
+func sourceOf(c *conf.Config, key string) string {
+	if f := c.Source(key); f != "" {
+		return f
+	}
+	return "the defaults"
+}
+
+// store finds the state store's file; a class that is not built is named in a warning.
+func (s *Settings) store(c *conf.Config) error {
+	dir := c.String("yarn.resourcemanager.leveldb-state-store.path", "")
+	if dir == "" {
+		dir = filepath.Join(c.String("hadoop.tmp.dir", "/tmp/heddle"), "yarn/system/rmstore")
+	}
+	s.StorePath = filepath.Join(strings.TrimPrefix(dir, "file://"), "heddle-rm.db")
+	const key = "yarn.resourcemanager.store.class"
+	class := c.String(key, "")
+	if s.Recovery && c.Source(key) != conf.SourceDefault && class != "" && !strings.HasSuffix(class, "LeveldbRMStateStore") {
+		s.Warnings = append(s.Warnings, fmt.Sprintf("%s=%s (set in %s) is not built yet: the state is kept in %s instead and cannot be shared with a Java ResourceManager", key, class, sourceOf(c, key), s.StorePath))
+	}
+	return nil
+}
+
+// topology reads Hadoop's table mapping (net.topology.table.file.name): "host rack" a line.
+func (s *Settings) topology(c *conf.Config) error {
+	if script := c.String("net.topology.script.file.name", ""); script != "" {
+		s.Warnings = append(s.Warnings, fmt.Sprintf("net.topology.script.file.name=%s (set in %s) is not run yet: every node is in /default-rack unless net.topology.table.file.name lists it", script, sourceOf(c, "net.topology.script.file.name")))
+	}
+	file := c.String("net.topology.table.file.name", "")
+	if file == "" {
+		return nil
+	}
+	table, err := readTopology(file)
+	s.Topology = table
+	return err
+}

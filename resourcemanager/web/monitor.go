@@ -1,0 +1,127 @@
+package web
+
+import (
+	"net"
+	"strconv"
+	"strings"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	hadoophttp "heddle/hadoop/http"
+	"heddle/resourcemanager/scheduler"
+	"heddle/yarn"
+)
+
+// beans are the JMX beans that monitors of a ResourceManager read.
+func (w *Web) beans() *hadoophttp.Beans {
+	b := hadoophttp.NewBeans()
+	b.RegisterRuntime("ResourceManager", w.started)
+	b.Register("Hadoop:service=ResourceManager,name=ClusterMetrics", "ClusterMetrics", func() hadoophttp.Attributes {
+		t := w.totals(w.view())
+		return hadoophttp.Attributes{"tag.ClusterMetrics": "ResourceManager", "tag.Context": "yarn", "tag.Hostname": hostname(w.service.Settings.WebPublic),
+			"NumActiveNMs": t.nodes[yarn.NodeRunning], "NumDecommissioningNMs": t.nodes[yarn.NodeDecommissioning], "NumDecommissionedNMs": t.nodes[yarn.NodeDecommissioned],
+			"NumLostNMs": t.nodes[yarn.NodeLost], "NumUnhealthyNMs": t.nodes[yarn.NodeUnhealthy], "NumRebootedNMs": t.nodes[yarn.NodeRebooted],
+			"NumShutdownNMs": t.nodes[yarn.NodeShutdown], "UtilizedMB": t.utilizedMB, "UtilizedVirtualCores": t.utilizedCores,
+			"CapabilityMB": t.total[yarn.Memory], "CapabilityVirtualCores": t.total[yarn.VCores]}
+	})
+	b.Register("Hadoop:service=ResourceManager,name=RMInfo", "RMInfo", func() hadoophttp.Attributes {
+		return hadoophttp.Attributes{"State": "ACTIVE", "HostAndPort": w.service.Settings.WebPublic, "SecurityEnabled": false}
+	})
+	b.RegisterMany(func(add func(string, string, hadoophttp.Attributes)) {
+		for _, q := range w.view().Queues {
+			name := "Hadoop:service=ResourceManager,name=QueueMetrics"
+			for i, part := range strings.Split(q.Path, ".") {
+				name += ",q" + strconv.Itoa(i) + "=" + part
+			}
+			add(name, strings.TrimPrefix(name, "Hadoop:service=ResourceManager,name="), w.queueBean(&q))
+		}
+	})
+	return b
+}
+
+func (w *Web) queueBean(q *scheduler.QueueInfo) hadoophttp.Attributes {
+	ended := map[yarn.AppState]int{}
+	for _, v := range w.view().Apps.All() {
+		if v.QueuePath == q.Path || strings.HasPrefix(v.QueuePath, q.Path+".") {
+			ended[v.State]++
+		}
+	}
+	return hadoophttp.Attributes{"tag.Queue": q.Path, "tag.Context": "yarn", "tag.Hostname": hostname(w.service.Settings.WebPublic),
+		"AppsRunning": ended[yarn.AppRunning], "AppsPending": ended[yarn.AppAccepted], "AppsCompleted": ended[yarn.AppFinished], "AppsKilled": ended[yarn.AppKilled],
+		"AppsFailed": ended[yarn.AppFailed], "ActiveUsers": len(q.Users), "ActiveApplications": q.ActiveApps,
+		"AllocatedMB": q.Used[yarn.Memory], "AllocatedVCores": q.Used[yarn.VCores], "AllocatedContainers": q.Containers,
+		"AvailableMB": max(0, q.Maximum[yarn.Memory]-q.Used[yarn.Memory]), "AvailableVCores": max(0, q.Maximum[yarn.VCores]-q.Used[yarn.VCores]),
+		"PendingMB": q.Pending[yarn.Memory], "PendingVCores": q.Pending[yarn.VCores], "PendingContainers": q.PendingContainers,
+		"ReservedMB": 0, "ReservedVCores": 0, "ReservedContainers": 0,
+		"GuaranteedMB": q.Guaranteed[yarn.Memory], "GuaranteedVCores": q.Guaranteed[yarn.VCores], "MaxCapacityMB": q.Maximum[yarn.Memory],
+		"MaxCapacityVCores": q.Maximum[yarn.VCores], "UsedCapacity": w.usedOf(q.Used, q.Guaranteed) / 100, "GuaranteedCapacity": pct(q.Config.Capacity) / 100}
+}
+
+func hostname(addr string) string {
+	h, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return addr
+	}
+	return h
+}
+
+// registry gathers the figures for Prometheus.
+func (w *Web) registry() (*prometheus.Registry, error) {
+	r := prometheus.NewRegistry()
+	for _, c := range []prometheus.Collector{collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), gauges{w}} {
+		if err := r.Register(c); err != nil {
+			return nil, err
+		}
+	}
+	return r, nil
+}
+
+var (
+	nodesDesc      = prometheus.NewDesc("heddle_rm_nodes", "Nodes by state.", []string{"state"}, nil)
+	appsDesc       = prometheus.NewDesc("heddle_rm_applications", "Applications by state.", []string{"state"}, nil)
+	queueUsedDesc  = prometheus.NewDesc("heddle_rm_queue_used", "Resources in use, by queue and resource type, in the type's unit.", []string{"queue", "resource"}, nil)
+	queueWantDesc  = prometheus.NewDesc("heddle_rm_queue_pending", "Resources asked for and not granted, by queue and resource type, in the type's unit.", []string{"queue", "resource"}, nil)
+	totalDesc      = prometheus.NewDesc("heddle_rm_cluster_total", "Resources of all nodes, by resource type, in the type's unit.", []string{"resource"}, nil)
+	containersDesc = prometheus.NewDesc("heddle_rm_containers_granted_total", "Containers granted since the start.", nil, nil)
+	passDesc       = prometheus.NewDesc("heddle_rm_last_pass_age_seconds", "Time since the core last finished a batch.", nil, nil)
+	callsDesc      = prometheus.NewDesc("heddle_rm_rpc_calls_total", "Calls answered, by protocol and method.", []string{"protocol", "method"}, nil)
+)
+
+type gauges struct{ web *Web }
+
+func (g gauges) Describe(ch chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{nodesDesc, appsDesc, queueUsedDesc, queueWantDesc, totalDesc, containersDesc, passDesc, callsDesc} {
+		ch <- d
+	}
+}
+
+func (g gauges) Collect(ch chan<- prometheus.Metric) {
+	v, types := g.web.view(), g.web.service.Settings.Types
+	gauge := func(d *prometheus.Desc, value float64, labels ...string) {
+		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, labels...)
+	}
+	t := g.web.totals(v)
+	for _, s := range sortedStates(t.nodes) {
+		gauge(nodesDesc, float64(t.nodes[s]), s.String())
+	}
+	for _, s := range sortedStates(t.apps) {
+		gauge(appsDesc, float64(t.apps[s]), s.String())
+	}
+	for _, q := range v.Queues {
+		for i := range types.Len() {
+			gauge(queueUsedDesc, float64(q.Used[i]), q.Path, types.At(i).Name)
+			gauge(queueWantDesc, float64(q.Pending[i]), q.Path, types.At(i).Name)
+		}
+	}
+	for i := range types.Len() {
+		gauge(totalDesc, float64(v.Total[i]), types.At(i).Name)
+	}
+	ch <- prometheus.MustNewConstMetric(containersDesc, prometheus.CounterValue, float64(v.Counts.ContainersAllocated))
+	gauge(passDesc, g.web.service.Clock().Sub(g.web.service.Core.LastPass()).Seconds())
+	for _, s := range g.web.servers {
+		for _, m := range s.Stats().Methods {
+			ch <- prometheus.MustNewConstMetric(callsDesc, prometheus.CounterValue, float64(m.Calls), m.Protocol, m.Method)
+		}
+	}
+}

@@ -1,0 +1,139 @@
+// Package web is the ResourceManager's HTTP side: /ws/v1/cluster in Hadoop's shapes,
+// /jmx, /metrics, the operator's pages, and the pages that people look at. It reads the
+// core's published view and never makes the core wait.
+package web
+
+import (
+	"net/http"
+	"runtime"
+	"strings"
+	"time"
+
+	hadoophttp "heddle/hadoop/http"
+	"heddle/hadoop/rpc"
+	"heddle/resourcemanager/core"
+	"heddle/resourcemanager/service"
+	"heddle/yarn"
+)
+
+// Web answers HTTP requests.
+type Web struct {
+	service *service.Service
+	servers []*rpc.Server
+	started time.Time
+}
+
+// hadoopVersion is the wire level that version fields name: scripts compare it.
+const hadoopVersion = "3.4.2"
+
+// New makes the handler of all paths.
+func New(s *service.Service, servers []*rpc.Server) (http.Handler, error) {
+	w := &Web{service: s, servers: servers, started: time.UnixMilli(s.ClusterTimestamp)}
+	mux := hadoophttp.NewMux(nil)
+	rest := func(path string, f func(*http.Request) (root string, v any, err error)) {
+		mux.HandleFunc("GET "+path, func(rw http.ResponseWriter, r *http.Request) {
+			root, v, err := f(r)
+			if err != nil {
+				hadoophttp.Fail(rw, r, err)
+				return
+			}
+			hadoophttp.Answer(rw, r, http.StatusOK, root, v)
+		})
+	}
+	const base = "/ws/v1/cluster"
+	rest(base, w.info)
+	rest(base+"/{$}", w.info)
+	rest(base+"/info", w.info)
+	rest(base+"/metrics", w.metrics)
+	rest(base+"/nodes", w.nodes)
+	rest(base+"/nodes/{id}", w.node)
+	rest(base+"/apps", w.apps)
+	rest(base+"/apps/{id}", w.app)
+	rest(base+"/apps/{id}/appattempts", w.attempts)
+	rest(base+"/scheduler", w.scheduler)
+	mux.HandleFunc(base+"/", func(rw http.ResponseWriter, r *http.Request) {
+		hadoophttp.Fail(rw, r, hadoophttp.NotBuilt(r.Method+" "+r.URL.Path))
+	})
+	mux.HandleFunc("GET /proxy/{id}/{rest...}", w.proxy)
+	mux.Handle("GET /jmx", w.beans())
+	registry, err := w.registry()
+	if err != nil {
+		return nil, err
+	}
+	mux.Metrics(registry)
+	conf, err := hadoophttp.ConfHandler(s.Settings.Conf)
+	if err != nil {
+		return nil, err
+	}
+	mux.Handle("GET /conf", conf)
+	mux.HandleFunc("GET /stacks", hadoophttp.Stacks)
+	mux.HandleFunc("GET /isActive", func(rw http.ResponseWriter, _ *http.Request) { _, _ = rw.Write([]byte("I am Active!")) })
+	mux.Handle("GET /{$}", http.RedirectHandler("/cluster", http.StatusFound))
+	return mux, w.pages(mux)
+}
+
+// proxy sends the browser on to where the AM registered, or to the application's page.
+func (w *Web) proxy(rw http.ResponseWriter, r *http.Request) {
+	v, err := w.find(r)
+	if err != nil {
+		hadoophttp.Fail(rw, r, err)
+		return
+	}
+	target := v.OriginalURL
+	if target == "" || target == "N/A" {
+		http.Redirect(rw, r, "/cluster/app/"+v.ID.String(), http.StatusFound)
+		return
+	}
+	if !strings.Contains(target, "://") {
+		target = "http://" + target
+	}
+	if rest := r.PathValue("rest"); rest != "" {
+		target = strings.TrimSuffix(target, "/") + "/" + rest
+	}
+	http.Redirect(rw, r, target, http.StatusFound)
+}
+
+func (w *Web) view() *core.View { return w.service.Core.View() }
+
+func (w *Web) now() int64 { return w.service.Clock().UnixMilli() }
+
+// find is the application of a request's path.
+func (w *Web) find(r *http.Request) (*core.AppView, error) {
+	id, err := yarn.ParseApplicationID(r.PathValue("id"))
+	if err != nil {
+		return nil, hadoophttp.IllegalArgument("Invalid ApplicationId prefix: %s. The valid ApplicationId should start with prefix application", r.PathValue("id"))
+	}
+	if v, ok := w.view().Apps.Get(id); ok {
+		return v, nil
+	}
+	return nil, hadoophttp.NotFound("app with id: %s not found", id)
+}
+
+func (w *Web) info(*http.Request) (string, any, error) {
+	s := w.service
+	store := "none"
+	if s.Settings.Recovery {
+		store = "bbolt"
+	}
+	build := s.Version + " by heddle (" + runtime.Version() + ")"
+	return "clusterInfo", clusterInfo{
+		ID: s.ClusterTimestamp, StartedOn: s.ClusterTimestamp, State: "STARTED", HAState: "ACTIVE", Store: store,
+		RMVersion: s.Version, RMBuild: build, RMBuilt: "", HadoopVersion: hadoopVersion, HadoopBuild: build, HadoopBuilt: "",
+		ZooKeeper: "ResourceManager HA is not enabled.",
+	}, nil
+}
+
+type clusterInfo struct {
+	ID            int64  `json:"id"`
+	StartedOn     int64  `json:"startedOn"`
+	State         string `json:"state"`
+	HAState       string `json:"haState"`
+	Store         string `json:"rmStateStoreName"`
+	RMVersion     string `json:"resourceManagerVersion"`
+	RMBuild       string `json:"resourceManagerBuildVersion"`
+	RMBuilt       string `json:"resourceManagerVersionBuiltOn"`
+	HadoopVersion string `json:"hadoopVersion"`
+	HadoopBuild   string `json:"hadoopBuildVersion"`
+	HadoopBuilt   string `json:"hadoopVersionBuiltOn"`
+	ZooKeeper     string `json:"haZooKeeperConnectionState"`
+}
