@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -104,8 +105,19 @@ func (c *Cluster) StartRM(ctx context.Context) error {
 		if info.ClusterInfo.State != "STARTED" {
 			return fmt.Errorf("state is %s", info.ClusterInfo.State)
 		}
-		return nil
+		return c.portsOpen("rm", "scheduler", "tracker", "admin") // Java's come after the web server
 	})
+}
+
+func (c *Cluster) portsOpen(names ...string) error {
+	for _, name := range names {
+		conn, err := net.DialTimeout("tcp", c.Address(name), time.Second)
+		if err != nil {
+			return err
+		}
+		conn.Close()
+	}
+	return nil
 }
 
 // StartNM starts the NodeManager and waits until the ResourceManager counts an active node.

@@ -104,7 +104,7 @@ const tailBytes = 4000
 func tail(path string) string {
 	b, err := os.ReadFile(path)
 	if err != nil {
-		return fmt.Sprintf("(no log: %v)\n", err)
+		return ""
 	}
 	if len(b) > tailBytes {
 		b = b[len(b)-tailBytes:]
