@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -25,12 +26,18 @@ type world struct {
 	apps  []*app
 }
 
-// racks is a topology script: addresses below 127.0.0.20 stand in /rack1, others in /rack2.
-const racks = `#!/bin/sh
-for a in "$@"; do
-  case $a in 127.0.0.1?) echo /rack1 ;; 127.0.0.2?) echo /rack2 ;; *) echo /default-rack ;; esac
-done
-`
+// racks is a topology table: addresses below 127.0.0.20 stand in /rack1, others in /rack2.
+func racks() string {
+	var b strings.Builder
+	for _, h := range hosts {
+		rack := "/rack1"
+		if inRack2(h) {
+			rack = "/rack2"
+		}
+		b.WriteString(h + " " + rack + "\n")
+	}
+	return b.String()
+}
 
 const prefix = "yarn.scheduler.capacity."
 
@@ -53,15 +60,16 @@ var layouts = map[string]map[string]string{
 func startCluster(t *testing.T, kind cluster.Kind, layout, binary string) *cluster.Cluster {
 	t.Helper()
 	dir := t.TempDir()
-	script := filepath.Join(dir, "racks.sh")
-	if err := os.WriteFile(script, []byte(racks), 0o755); err != nil {
+	table := filepath.Join(dir, "racks")
+	if err := os.WriteFile(table, []byte(racks()), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	c, err := cluster.Start(t.Context(), cluster.Options{
 		Dir: dir, RM: kind, NM: cluster.None, Queues: layouts[layout], Command: []string{binary},
 		Site: map[string]string{
 			"yarn.scheduler.minimum-allocation-mb": "1024", "yarn.scheduler.maximum-allocation-mb": "10240",
-			"yarn.cluster.max-application-priority": "10", "net.topology.script.file.name": script,
+			"yarn.cluster.max-application-priority": "10",
+			"net.topology.node.switch.mapping.impl": "org.apache.hadoop.net.TableMapping", "net.topology.table.file.name": table,
 			"yarn.resourcemanager.nodemanagers.heartbeat-interval-ms": "50",
 		},
 	})
