@@ -46,6 +46,8 @@ func (s *Service) Client() rpc.Protocol {
 		"getClusterNodeLabels":        rpc.Unary(s.getClusterNodeLabels),
 		"getNodeToLabels":             rpc.Unary(s.getNodeToLabels),
 		"getLabelsToNodes":            rpc.Unary(s.getLabelsToNodes),
+		"getResourceProfiles":         rpc.Unary(s.getResourceProfiles),
+		"getResourceProfile":          rpc.Unary(s.getResourceProfile),
 	})
 }
 
@@ -407,4 +409,19 @@ func (s *Service) getNodeToLabels(context.Context, *yarnpb.GetNodesToLabelsReque
 
 func (s *Service) getLabelsToNodes(context.Context, *yarnpb.GetLabelsToNodesRequestProto) (*yarnpb.GetLabelsToNodesResponseProto, error) {
 	return &yarnpb.GetLabelsToNodesResponseProto{}, nil
+}
+
+// Resource profiles are a feature that Hadoop leaves off by default; clients tell "off"
+// by this class and go on without.
+
+func (s *Service) getResourceProfiles(context.Context, *yarnpb.GetAllResourceProfilesRequestProto) (*yarnpb.GetAllResourceProfilesResponseProto, error) {
+	return nil, noProfiles()
+}
+
+func (s *Service) getResourceProfile(context.Context, *yarnpb.GetResourceProfileRequestProto) (*yarnpb.GetResourceProfileResponseProto, error) {
+	return nil, noProfiles()
+}
+
+func noProfiles() error {
+	return rpc.Exception(rpc.ClassFeatureNotEnabled, "Resource profile is not enabled, please enable resource profile feature before using its functions. (by setting yarn.resourcemanager.resource-profiles.enabled to true)")
 }
