@@ -1,0 +1,183 @@
+package container
+
+import (
+	"context"
+	"time"
+
+	"heddle/yarn"
+)
+
+// app is an application on this node. The manager's lock guards it.
+type app struct {
+	ID         yarn.ApplicationID
+	User       string
+	ACLs       map[string]string
+	Logs       LogContext
+	Created    time.Time
+	containers map[yarn.ContainerID]*Container
+	finishing  bool
+	done       chan struct{}
+}
+
+func newApp(m *Manager, first *Container) *app {
+	return &app{ID: first.ID.Attempt.Application, User: first.User, ACLs: first.Launch.ACLs, Logs: first.Spec.Logs, Created: m.cfg.Now(),
+		containers: map[yarn.ContainerID]*Container{}, done: make(chan struct{})}
+}
+
+// LogReport tells the ResourceManager how an application's log upload goes.
+type LogReport struct {
+	App         yarn.ApplicationID
+	State       LogState
+	Diagnostics string
+}
+
+// LogState is the state of a log upload; the numbers are Hadoop's LogAggregationStatus.
+type LogState int32
+
+// Log upload states.
+const (
+	LogRunning   LogState = 3
+	LogSucceeded LogState = 4
+	LogFailed    LogState = 5
+)
+
+// App is a moment of an application.
+type App struct {
+	ID         yarn.ApplicationID
+	User       string
+	ACLs       map[string]string
+	State      string
+	Containers []yarn.ContainerID
+}
+
+// Apps are the applications on the node.
+func (m *Manager) Apps() []App {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	out := make([]App, 0, len(m.apps))
+	for _, a := range m.apps {
+		x := App{ID: a.ID, User: a.User, ACLs: a.ACLs, State: "RUNNING"}
+		if a.finishing {
+			x.State = "FINISHING_CONTAINERS_WAIT"
+		}
+		for id := range a.containers {
+			x.Containers = append(x.Containers, id)
+		}
+		out = append(out, x)
+	}
+	return out
+}
+
+// FinishApp ends an application on this node: its containers, its logs' upload, its directories.
+// A second call changes nothing.
+func (m *Manager) FinishApp(id yarn.ApplicationID, reason string) {
+	m.mu.Lock()
+	a := m.apps[id]
+	if a == nil || a.finishing {
+		m.mu.Unlock()
+		return
+	}
+	a.finishing = true
+	containers := make([]*Container, 0, len(a.containers))
+	for _, c := range a.containers {
+		containers = append(containers, c)
+	}
+	m.mu.Unlock()
+	for _, c := range containers {
+		c.Kill(yarn.ExitKilledAfterAppCompletion, "Container killed on application-finish event: "+reason)
+	}
+	m.wg.Go(func() { m.finish(a, containers) })
+}
+
+// finish waits for the containers without a limit: nothing of theirs is given away before they are gone.
+func (m *Manager) finish(a *app, containers []*Container) {
+	defer close(a.done)
+	f := FinishedApp{ID: a.ID, User: a.User, ACLs: a.ACLs, Logs: a.Logs}
+	for _, c := range containers {
+		<-c.done
+		f.Containers = append(f.Containers, FinishedContainer{c.ID, c.Status().Exit, c.Grant.Master})
+	}
+	m.cfg.Aux.StopApp(a.ID)
+	m.cfg.Localizer.RemoveApp(a.User, a.ID)
+	m.removeDirs(a)
+	m.uploadLogs(f)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.apps, a.ID)
+	for _, c := range containers {
+		if m.containers[c.ID] == c {
+			m.forget(c)
+		}
+	}
+}
+
+func (m *Manager) removeDirs(a *app) {
+	remove := func() error { return m.cfg.Dirs.RemoveApp(a.User, a.ID) }
+	if m.cfg.DeleteDelay > 0 {
+		m.deleteLater(remove)
+		return
+	}
+	if err := remove(); err != nil {
+		m.cfg.Log.Warn("an application's directories could not be removed", "application", a.ID, "error", err)
+	}
+}
+
+// uploadLogs takes the logs away; where that fails they stay for the retention time.
+func (m *Manager) uploadLogs(f FinishedApp) {
+	if m.cfg.Uploader == nil {
+		m.retainLogs(f.ID)
+		return
+	}
+	m.report(LogReport{App: f.ID, State: LogRunning})
+	ctx := context.WithoutCancel(m.ctx)
+	err := m.cfg.Uploader.Upload(ctx, f)
+	if err != nil {
+		m.cfg.Log.Error("logs were not uploaded; they stay on this node", "application", f.ID, "error", err)
+		m.report(LogReport{App: f.ID, State: LogFailed, Diagnostics: err.Error()})
+		m.retainLogs(f.ID)
+		return
+	}
+	m.report(LogReport{App: f.ID, State: LogSucceeded})
+	remove := func() error { return m.cfg.Dirs.RemoveAppLogs(f.ID) }
+	if m.cfg.DeleteDelay > 0 {
+		m.deleteLater(remove)
+		return
+	}
+	if err := remove(); err != nil {
+		m.cfg.Log.Warn("uploaded logs could not be removed", "application", f.ID, "error", err)
+	}
+}
+
+func (m *Manager) retainLogs(id yarn.ApplicationID) {
+	m.wg.Go(func() {
+		select {
+		case <-m.closed:
+			return
+		case <-time.After(m.cfg.LogRetention):
+		}
+		if err := m.cfg.Dirs.RemoveAppLogs(id); err != nil {
+			m.cfg.Log.Warn("old logs could not be removed", "application", id, "error", err)
+		}
+	})
+}
+
+func (m *Manager) report(r LogReport) {
+	m.mu.Lock()
+	m.reports = append(m.reports, r)
+	m.mu.Unlock()
+	m.tellRM()
+}
+
+// LogReports are those that the ResourceManager does not have yet; Acknowledge drops the first n.
+func (m *Manager) LogReports() []LogReport {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return append([]LogReport(nil), m.reports...)
+}
+
+// Acknowledge drops the first n log reports.
+func (m *Manager) Acknowledge(n int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.reports = m.reports[min(n, len(m.reports)):]
+}

@@ -1,0 +1,310 @@
+package container
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"heddle/executor"
+	"heddle/nodemanager/dirs"
+	"heddle/nodemanager/launch"
+	"heddle/nodemanager/localizer"
+	"heddle/yarn"
+)
+
+// Aux is the node's auxiliary services.
+type Aux interface {
+	Meta() map[string][]byte
+	// Known reports whether a service of that name runs here.
+	Known(name string) bool
+	InitApp(user string, app yarn.ApplicationID, service string, data []byte) error
+	StopApp(app yarn.ApplicationID)
+}
+
+// Devices assigns GPUs.
+type Devices interface {
+	Assign(c yarn.ContainerID, r yarn.Resource) (uuids []string, err error)
+	Release(c yarn.ContainerID)
+	Counted() bool
+}
+
+// Uploader takes an ended application's logs to where `yarn logs` reads them.
+type Uploader interface {
+	Upload(ctx context.Context, app FinishedApp) error
+}
+
+// FinishedApp is an application whose containers on this node are all done.
+type FinishedApp struct {
+	ID         yarn.ApplicationID
+	User       string
+	ACLs       map[string]string
+	Logs       LogContext
+	Containers []FinishedContainer
+}
+
+// FinishedContainer is one of its containers.
+type FinishedContainer struct {
+	ID     yarn.ContainerID
+	Exit   yarn.ExitStatus
+	Master bool
+}
+
+// Config sets a Manager up.
+type Config struct {
+	Dirs          *dirs.Set
+	Localizer     *localizer.Localizer
+	Aux           Aux
+	Devices       Devices
+	Uploader      Uploader // nil: logs stay here for LogRetention
+	LogRetention  time.Duration
+	Process       executor.Executor
+	DockerExec    executor.Executor // nil: no Docker containers
+	WantsDocker   func(env map[string]string) bool
+	DockerRequest func(DockerInput) (*executor.Docker, error)
+	// Account is who a user's containers run as; nil for the NodeManager's own user.
+	Account func(user string) (*executor.Account, error)
+
+	Node     func() yarn.NodeID
+	HTTPPort func() int
+
+	HomeDir, AdminEnv   string
+	Whitelist           []string
+	HostEnv             map[string]string
+	Java                *launch.Java
+	DebugInfo           bool
+	LogDirMode          fs.FileMode
+	KillDelay           time.Duration
+	DeleteDelay         time.Duration
+	MaxDiagnostics      int
+	TailBytes           int64
+	StderrPatterns      []string
+	HardMemory, HardCPU bool
+
+	Now func() time.Time
+	Log *slog.Logger
+}
+
+// Manager owns the node's applications and containers. mu guards the maps below it.
+type Manager struct {
+	cfg    Config
+	wg     sync.WaitGroup
+	ctx    context.Context
+	stop   context.CancelFunc
+	news   chan struct{} // something for the ResourceManager
+	closed chan struct{}
+
+	mu         sync.Mutex
+	apps       map[yarn.ApplicationID]*app
+	containers map[yarn.ContainerID]*Container
+	removed    map[yarn.ContainerID]time.Time // lately, for answers to askers
+	reports    []LogReport
+	stopping   bool
+
+	Counts Counts
+}
+
+// Counts are how many containers came and how they went, since the start.
+type Counts struct{ Launched, Completed, Failed, Killed atomic.Int64 }
+
+// NewManager returns a Manager without applications.
+func NewManager(cfg Config) *Manager {
+	m := &Manager{cfg: cfg, news: make(chan struct{}, 1), closed: make(chan struct{}), apps: map[yarn.ApplicationID]*app{},
+		containers: map[yarn.ContainerID]*Container{}, removed: map[yarn.ContainerID]time.Time{}}
+	m.ctx, m.stop = context.WithCancel(context.Background())
+	return m
+}
+
+// News receives when the ResourceManager should hear from the node before the next heartbeat.
+func (m *Manager) News() <-chan struct{} { return m.news }
+
+func (m *Manager) tellRM() {
+	select {
+	case m.news <- struct{}{}:
+	default:
+	}
+}
+
+// ErrStopping refuses starts while the node goes down.
+var ErrStopping = errors.New("the NodeManager is shutting down")
+
+// UnknownAux refuses a container whose service data names no service of this node.
+type UnknownAux struct{ Name string }
+
+func (e *UnknownAux) Error() string { return "The auxService:" + e.Name + " does not exist" }
+
+// Start takes a container over. It returns before the container runs.
+func (m *Manager) Start(s Spec) error {
+	if err := m.check(s); err != nil {
+		return err
+	}
+	owner, err := m.cfg.Account(s.User)
+	if err != nil {
+		return err
+	}
+	c := &Container{Spec: s, Started: m.cfg.Now(), mgr: m, owner: owner, done: make(chan struct{}), exit: yarn.ExitInvalid, exec: m.cfg.Process}
+	c.ctx, c.cancel = context.WithCancel(m.ctx)
+	if m.cfg.WantsDocker(s.Launch.Env) {
+		c.exec = m.cfg.DockerExec
+	}
+	if err := m.add(c); err != nil {
+		c.cancel()
+		return err
+	}
+	for name, data := range s.Launch.Service {
+		if err := m.cfg.Aux.InitApp(s.User, s.ID.Attempt.Application, name, data); err != nil {
+			m.cfg.Log.Warn("service data is not usable; the container starts all the same", "container", s.ID, "error", err)
+		}
+	}
+	if err := m.cfg.Dirs.MakeApp(s.User, s.ID.Attempt.Application, owner); err != nil {
+		c.Kill(exitNotStarted, err.Error())
+		return nil
+	}
+	c.fire(evInit)
+	return nil
+}
+
+func (m *Manager) check(s Spec) error {
+	if s.User == "" || s.User == "." || s.User == ".." || strings.ContainsAny(s.User, "/\x00") {
+		return fmt.Errorf("user name %q cannot have directories", s.User)
+	}
+	for name := range s.Launch.Service {
+		if !m.cfg.Aux.Known(name) {
+			return &UnknownAux{name}
+		}
+	}
+	if m.cfg.WantsDocker(s.Launch.Env) && m.cfg.DockerExec == nil {
+		return errors.New("Docker containers are not allowed on this node: add docker to yarn.nodemanager.runtime.linux.allowed-runtimes")
+	}
+	return nil
+}
+
+func (m *Manager) add(c *Container) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.stopping {
+		return ErrStopping
+	}
+	if m.containers[c.ID] != nil {
+		return fmt.Errorf("Container %s already is running on this node!!", c.ID) //nolint:revive // Hadoop's text
+	}
+	a := m.apps[c.ID.Attempt.Application]
+	if a == nil {
+		a = newApp(m, c)
+		m.apps[a.ID] = a
+	}
+	if a.finishing {
+		return fmt.Errorf("application %s has finished on this node", a.ID)
+	}
+	a.containers[c.ID] = c
+	m.containers[c.ID] = c
+	m.Counts.Launched.Add(1)
+	return nil
+}
+
+// containerDone is called with the container's lock held; it takes no lock of the manager's own.
+func (m *Manager) containerDone(c *Container) {
+	switch {
+	case c.killed:
+		m.Counts.Killed.Add(1)
+	case c.exit == yarn.ExitSuccess:
+		m.Counts.Completed.Add(1)
+	default:
+		m.Counts.Failed.Add(1)
+	}
+	m.tellRM()
+}
+
+// Find is the container with this id.
+func (m *Manager) Find(id yarn.ContainerID) (*Container, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if c := m.containers[id]; c != nil {
+		return c, nil
+	}
+	if _, ok := m.removed[id]; ok {
+		return nil, fmt.Errorf("Container %s was recently stopped on node manager.", id) //nolint:revive // Hadoop's text
+	}
+	return nil, fmt.Errorf("Container %s is not handled by this NodeManager", id) //nolint:revive // Hadoop's text
+}
+
+// Containers are all containers that the node knows, ended ones too until the ResourceManager has them.
+func (m *Manager) Containers() []*Container {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	out := make([]*Container, 0, len(m.containers))
+	for _, c := range m.containers {
+		out = append(out, c)
+	}
+	return out
+}
+
+// Remove forgets an ended container that the ResourceManager has.
+func (m *Manager) Remove(id yarn.ContainerID) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	c := m.containers[id]
+	if c == nil || c.Status().State != Done {
+		return
+	}
+	m.forget(c)
+	for other, at := range m.removed {
+		if m.cfg.Now().Sub(at) > keepRemoved {
+			delete(m.removed, other)
+		}
+	}
+}
+
+const keepRemoved = 10 * time.Minute
+
+func (m *Manager) forget(c *Container) {
+	delete(m.containers, c.ID)
+	m.removed[c.ID] = m.cfg.Now()
+}
+
+// deleteLater runs a removal after the debug delay, or never when the node stops before.
+func (m *Manager) deleteLater(f func() error) {
+	m.wg.Go(func() {
+		select {
+		case <-m.closed:
+			return
+		case <-time.After(m.cfg.DeleteDelay):
+		}
+		if err := f(); err != nil {
+			m.cfg.Log.Warn("files could not be removed", "error", err)
+		}
+	})
+}
+
+// Close ends every container and application, waiting until ctx ends, and releases everything.
+func (m *Manager) Close(ctx context.Context) error {
+	m.mu.Lock()
+	m.stopping = true
+	var apps []*app
+	for _, a := range m.apps {
+		apps = append(apps, a)
+	}
+	m.mu.Unlock()
+	for _, a := range apps {
+		m.FinishApp(a.ID, "the NodeManager is shutting down")
+	}
+	var err error
+	for _, a := range apps {
+		select {
+		case <-a.done:
+		case <-ctx.Done():
+			err = fmt.Errorf("application %s was not cleaned up before the NodeManager ended: %w", a.ID, ctx.Err())
+		}
+	}
+	close(m.closed)
+	m.stop()
+	if err == nil {
+		m.wg.Wait()
+	}
+	return err
+}
