@@ -93,34 +93,40 @@ func (e event) String() string {
 
 // lifecycle lists every legal step. Actions run under the container's lock: they only start
 // goroutines and cancel contexts.
-var lifecycle = statemachine.Compile(statemachine.Table[State, event, *Container]{
-	{From: New, On: evInit, To: []State{Localizing}, Action: (*Container).startLocalizing},
-	{From: New, On: evKill, To: []State{Ending}, Action: (*Container).startCleanup},
+var lifecycle *statemachine.Machine[State, event, *Container]
 
-	{From: Localizing, On: evLocalized, To: []State{Launching}, Action: (*Container).startLaunch},
-	{From: Localizing, On: evLocalizeFailed, To: []State{Ending}, Action: (*Container).startCleanup},
-	{From: Localizing, On: evKill, To: []State{Killing}, Action: (*Container).interrupt},
+func init() { lifecycle = statemachine.Compile(steps()) } // actions fire steps: a plain variable would be a cycle
 
-	{From: Launching, On: evLaunched, To: []State{Running}, Action: (*Container).startWaiting},
-	{From: Launching, On: evLaunchFailed, To: []State{Ending}, Action: (*Container).startCleanup},
-	{From: Launching, On: evKill, To: []State{Killing}, Action: (*Container).interrupt},
+func steps() statemachine.Table[State, event, *Container] {
+	return statemachine.Table[State, event, *Container]{
+		{From: New, On: evInit, To: []State{Localizing}, Action: (*Container).startLocalizing},
+		{From: New, On: evKill, To: []State{Ending}, Action: (*Container).startCleanup},
 
-	{From: Running, On: evExited, To: []State{Ending}, Action: (*Container).startCleanup},
-	{From: Running, On: evKill, To: []State{Killing}, Action: (*Container).startStopping},
+		{From: Localizing, On: evLocalized, To: []State{Launching}, Action: (*Container).startLaunch},
+		{From: Localizing, On: evLocalizeFailed, To: []State{Ending}, Action: (*Container).startCleanup},
+		{From: Localizing, On: evKill, To: []State{Killing}, Action: (*Container).interrupt},
 
-	{From: Killing, On: evLocalized, To: []State{Ending}, Action: (*Container).startCleanup},
-	{From: Killing, On: evLocalizeFailed, To: []State{Ending}, Action: (*Container).startCleanup},
-	{From: Killing, On: evLaunched, To: []State{Killing}, Action: (*Container).waitAndStop},
-	{From: Killing, On: evLaunchFailed, To: []State{Ending}, Action: (*Container).startCleanup},
-	{From: Killing, On: evExited, To: []State{Ending}, Action: (*Container).startCleanup},
-	{From: Killing, On: evKill, To: []State{Killing}},
+		{From: Launching, On: evLaunched, To: []State{Running}, Action: (*Container).startWaiting},
+		{From: Launching, On: evLaunchFailed, To: []State{Ending}, Action: (*Container).startCleanup},
+		{From: Launching, On: evKill, To: []State{Killing}, Action: (*Container).interrupt},
 
-	{From: Ending, On: evInit, To: []State{Ending}}, // killed before it began
-	{From: Ending, On: evKill, To: []State{Ending}},
-	{From: Ending, On: evCleaned, To: []State{Done}},
-	{From: Done, On: evInit, To: []State{Done}},
-	{From: Done, On: evKill, To: []State{Done}},
-})
+		{From: Running, On: evExited, To: []State{Ending}, Action: (*Container).startCleanup},
+		{From: Running, On: evKill, To: []State{Killing}, Action: (*Container).startStopping},
+
+		{From: Killing, On: evLocalized, To: []State{Ending}, Action: (*Container).startCleanup},
+		{From: Killing, On: evLocalizeFailed, To: []State{Ending}, Action: (*Container).startCleanup},
+		{From: Killing, On: evLaunched, To: []State{Killing}, Action: (*Container).waitAndStop},
+		{From: Killing, On: evLaunchFailed, To: []State{Ending}, Action: (*Container).startCleanup},
+		{From: Killing, On: evExited, To: []State{Ending}, Action: (*Container).startCleanup},
+		{From: Killing, On: evKill, To: []State{Killing}},
+
+		{From: Ending, On: evInit, To: []State{Ending}}, // killed before it began
+		{From: Ending, On: evKill, To: []State{Ending}},
+		{From: Ending, On: evCleaned, To: []State{Done}},
+		{From: Done, On: evInit, To: []State{Done}},
+		{From: Done, On: evKill, To: []State{Done}},
+	}
+}
 
 // Container is one container. mu guards everything below it; fields above never change.
 type Container struct {
