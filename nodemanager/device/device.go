@@ -1,0 +1,109 @@
+// Package device assigns the node's GPUs to containers: each to one at a time, free
+// again only when the container's processes are gone.
+package device
+
+import (
+	"fmt"
+	"slices"
+	"sync"
+
+	"heddle/yarn"
+)
+
+// GPU is one assignable device.
+type GPU struct {
+	Index int
+	Minor int
+	UUID  string
+	Name  string
+	Lost  bool // was there and is not now
+}
+
+// Set owns the assignments. It is safe for concurrent use.
+type Set struct {
+	position int // of yarn.io/gpu in resource vectors; negative: this node counts no GPUs
+
+	mu    sync.Mutex // guards everything below
+	gpus  []GPU
+	owner map[string]yarn.ContainerID // by UUID
+}
+
+// New returns a Set of these devices. position is where resource vectors have their number,
+// negative when the node does not count GPUs.
+func New(position int, gpus []GPU) *Set {
+	return &Set{position: position, gpus: gpus, owner: map[string]yarn.ContainerID{}}
+}
+
+// Counted reports whether the node counts GPUs, so that containers see only what they were given.
+func (s *Set) Counted() bool { return s.position >= 0 }
+
+// Assign gives a container as many free devices as its resource says; a second call for the
+// same container returns the same ones.
+func (s *Set) Assign(c yarn.ContainerID, r yarn.Resource) ([]string, error) {
+	if s.position < 0 || r[s.position] == 0 {
+		return nil, nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var own, free []string
+	for _, g := range s.gpus {
+		switch holder, taken := s.owner[g.UUID]; {
+		case taken && holder == c:
+			own = append(own, g.UUID)
+		case !taken && !g.Lost:
+			free = append(free, g.UUID)
+		}
+	}
+	want := int(r[s.position]) - len(own)
+	if want > len(free) {
+		return nil, fmt.Errorf("%d GPUs were granted to %s, and only %d of the node's %d are free", r[s.position], c, len(free), len(s.gpus))
+	}
+	for _, id := range free[:max(want, 0)] {
+		s.owner[id] = c
+		own = append(own, id)
+	}
+	return own, nil
+}
+
+// Release frees a container's devices.
+func (s *Set) Release(c yarn.ContainerID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for id, holder := range s.owner {
+		if holder == c {
+			delete(s.owner, id)
+		}
+	}
+}
+
+// Update takes the outcome of another discovery: devices that are missing are marked as lost, and
+// those that are back are usable again. It returns how many are usable.
+func (s *Set) Update(found []GPU) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	usable := 0
+	for i := range s.gpus {
+		s.gpus[i].Lost = !slices.ContainsFunc(found, func(g GPU) bool { return g.UUID == s.gpus[i].UUID })
+		if !s.gpus[i].Lost {
+			usable++
+		}
+	}
+	return usable
+}
+
+// Assignment is one device and who has it.
+type Assignment struct {
+	GPU
+	Container yarn.ContainerID // zero when free
+}
+
+// Assignments lists every device.
+func (s *Set) Assignments() []Assignment {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := make([]Assignment, len(s.gpus))
+	for i, g := range s.gpus {
+		out[i] = Assignment{g, s.owner[g.UUID]}
+	}
+	return out
+}
