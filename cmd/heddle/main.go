@@ -23,6 +23,7 @@ func main() {
 		Version: version,
 		Commands: []*cli.Command{
 			resourceManagerCommand(),
+			nodeManagerCommand(),
 		},
 	}
 	if err := app.RunContext(ctx, os.Args); err != nil {

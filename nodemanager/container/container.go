@@ -195,8 +195,9 @@ func (c *Container) step(e event) {
 		return
 	}
 	c.mgr.cfg.Log.Debug("container", "id", c.ID, "from", c.state, "to", next)
+	before := c.state
 	c.state = next
-	if next == Done {
+	if next == Done && before != Done {
 		c.finished = c.mgr.cfg.Now()
 		close(c.done)
 		c.mgr.containerDone(c)

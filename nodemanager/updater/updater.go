@@ -63,6 +63,7 @@ type Config struct {
 	Health      func() Health
 	Utilization func() Utilization
 	AppFinished func(yarn.ApplicationID)
+	Registered  func() // after each registration
 
 	RetryInterval time.Duration // yarn.resourcemanager.connect.retry-interval.ms
 	MaxWait       time.Duration // yarn.resourcemanager.connect.max-wait.ms; negative: for ever
@@ -213,7 +214,25 @@ func (u *Updater) register(ctx context.Context) error {
 	u.rm.Store(&id)
 	u.responseID = 0
 	u.cfg.Log.Info("registered", "node", u.cfg.Node, "resourcemanager", u.clients[u.current].Address(), "identifier", id, "version", resp.GetRmVersion())
+	u.cfg.Registered()
 	return nil
+}
+
+// Unregister tells the ResourceManager that the node goes away on purpose; one attempt is enough,
+// since without it the ResourceManager waits for heartbeats a while longer.
+func (u *Updater) Unregister(ctx context.Context) {
+	if _, ok := u.RM(); !ok {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	a := u.cfg.Addresses[u.current]
+	c := rpc.NewClient(rpc.ClientConfig{Address: a, Protocol: ProtocolName, User: u.cfg.User})
+	defer c.Close() //nolint:errcheck // the call is over
+	req := &yarnpb.UnRegisterNodeManagerRequestProto{NodeId: wire.NodeID(u.cfg.Node)}
+	if err := c.Call(ctx, "unRegisterNodeManager", req, &yarnpb.UnRegisterNodeManagerResponseProto{}); err != nil {
+		u.cfg.Log.Warn("the ResourceManager was not told that this node stops", "address", a, "error", err)
+	}
 }
 
 func reportsProto(reports []container.LogReport) []*yarnpb.LogAggregationReportProto {

@@ -67,15 +67,15 @@ type Entry struct {
 	Running   bool // adds the notice that more may come
 }
 
-// timeForm is java.util.Date's text with a numeric zone, as LogsCLI shows it.
-const timeForm = "Mon Jan 02 15:04:05 -0700 2006"
+// TimeForm is java.util.Date's text with a numeric zone, as LogsCLI shows it.
+const TimeForm = "Mon Jan 02 15:04:05 -0700 2006"
 
 // WriteText frames body, the entry's Size bytes or a part of them, as `yarn logs` does.
 func WriteText(w io.Writer, e Entry, body io.Reader) error {
 	b := bufio.NewWriter(w)
 	title := "Container: " + e.Container + " on " + e.Node
 	fmt.Fprintf(b, "%s\nLogAggregationType: %s\n%s\n", title, e.Kind, strings.Repeat("=", len(title)))
-	fmt.Fprintf(b, "LogType:%s\nLogLastModifiedTime:%s\nLogLength:%d\nLogContents:\n", e.Name, e.Modified.Format(timeForm), e.Size)
+	fmt.Fprintf(b, "LogType:%s\nLogLastModifiedTime:%s\nLogLength:%d\nLogContents:\n", e.Name, e.Modified.Format(TimeForm), e.Size)
 	if _, err := io.Copy(b, body); err != nil {
 		return err
 	}

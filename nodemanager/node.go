@@ -1,0 +1,379 @@
+package nodemanager
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"heddle/executor"
+	"heddle/executor/process"
+	"heddle/hadoop/conf"
+	"heddle/hadoop/fs"
+	hadoophttp "heddle/hadoop/http"
+	"heddle/hadoop/rpc"
+	"heddle/nodemanager/aggregation"
+	"heddle/nodemanager/container"
+	"heddle/nodemanager/device"
+	"heddle/nodemanager/dirs"
+	"heddle/nodemanager/launch"
+	"heddle/nodemanager/localizer"
+	"heddle/nodemanager/monitor"
+	"heddle/nodemanager/service"
+	"heddle/nodemanager/shuffle"
+	"heddle/nodemanager/tokens"
+	"heddle/nodemanager/updater"
+	"heddle/nodemanager/web"
+	"heddle/yarn"
+	"heddle/yarn/client"
+)
+
+// HadoopVersion is the Hadoop release whose behaviour this NodeManager has; it is what the
+// ResourceManager compares with its minimum version.
+const HadoopVersion = "3.4.2"
+
+// stopTimeout bounds the orderly end: containers, logs, directories.
+const stopTimeout = 30 * time.Second
+
+// Options is what does not come from the configuration.
+type Options struct {
+	Version string // of this build
+	Log     *slog.Logger
+	// Ready is called once, after the first registration, if it is not nil.
+	Ready func(node yarn.NodeID, web string)
+}
+
+// Run starts a NodeManager and returns when ctx ends, after its containers have ended, or when it
+// cannot go on.
+func Run(ctx context.Context, c *conf.Config, o Options) error {
+	s, err := read(c)
+	if err != nil {
+		return err
+	}
+	warn(c, o.Log)
+	n := &node{settings: s, opt: o, log: o.Log, started: time.Now()}
+	if err := n.open(ctx); err != nil {
+		n.close()
+		return err
+	}
+	return n.serve(ctx)
+}
+
+// node is a NodeManager's parts.
+type node struct {
+	*settings
+	opt     Options
+	log     *slog.Logger
+	started time.Time
+	user    string
+
+	id       yarn.NodeID
+	httpPort int
+	dirs     *dirs.Set
+	dialer   *fs.Dialer
+	devices  *device.Set
+	exec     *process.Executor
+	docker   executor.Executor
+	local    *localizer.Localizer
+	shuffler *shuffle.Server
+	manager  *container.Manager
+	watch    *monitor.Monitor
+	nm       *tokens.NM
+	ct       *tokens.Containers
+	link     *updater.Updater
+	rpc      *rpc.Server
+	rpcL     net.Listener
+	web      *hadoophttp.Server
+	webL     net.Listener
+	closers  []func()
+	wg       sync.WaitGroup
+}
+
+// open makes every part; what it opened close closes.
+func (n *node) open(ctx context.Context) error {
+	n.user = client.CurrentUser(os.Getenv)
+	n.dialer = &fs.Dialer{Conf: n.conf}
+	if err := n.openDisks(ctx); err != nil {
+		return err
+	}
+	if err := n.openDevices(ctx); err != nil {
+		return err
+	}
+	if err := n.listen(ctx); err != nil {
+		return err
+	}
+	if err := n.openShuffle(); err != nil {
+		return err
+	}
+	if err := n.openContainers(); err != nil {
+		return err
+	}
+	if err := n.openRPC(); err != nil {
+		return err
+	}
+	return n.openWeb()
+}
+
+func (n *node) close() {
+	for i := len(n.closers) - 1; i >= 0; i-- {
+		n.closers[i]()
+	}
+}
+
+func (n *node) onClose(f func()) { n.closers = append(n.closers, f) }
+
+func (n *node) openDisks(ctx context.Context) error {
+	n.exec = process.New(process.Config{Cgroups: process.Cgroups{Root: n.cgroupRoot, Parent: n.cgroupParent}, ExitFileTimeout: n.exitFileTimeout, Log: n.log})
+	if err := endLeftovers(ctx, n.localDirs, n.exec, n.log); err != nil {
+		return err
+	}
+	var err error
+	if n.dirs, err = dirs.Open(n.localDirs, n.logDirs, n.disks); err != nil {
+		return err
+	}
+	old, err := n.dirs.SetAside(time.Now())
+	if err != nil {
+		return fmt.Errorf("set the caches of an earlier NodeManager aside: %w", err)
+	}
+	n.wg.Go(func() {
+		for _, p := range old {
+			if err := dirs.RemoveAll(p); err != nil {
+				n.log.Warn("an old cache could not be removed", "dir", p, "error", err)
+			}
+		}
+	})
+	return nil
+}
+
+func (n *node) listen(ctx context.Context) error {
+	var err error
+	if n.rpcL, err = hadoophttp.Listen(ctx, n.address, "yarn.nodemanager.address"); err != nil {
+		return err
+	}
+	n.onClose(func() { _ = n.rpcL.Close() }) // closed already where it was served
+	if n.webL, err = hadoophttp.Listen(ctx, n.webAddress, "yarn.nodemanager.webapp.address"); err != nil {
+		return err
+	}
+	n.onClose(func() { _ = n.webL.Close() })
+	host := nodeHost(ctx, n.address)
+	if _, bound := n.conf.Get("yarn.nodemanager.bind-host"); bound {
+		connect, err := n.conf.ConnectAddr("yarn.nodemanager.address", "0.0.0.0:0")
+		if err != nil {
+			return err
+		}
+		host = nodeHost(ctx, connect)
+	}
+	n.id = yarn.NodeID{Host: host, Port: int32(n.rpcL.Addr().(*net.TCPAddr).Port)}
+	n.httpPort = n.webL.Addr().(*net.TCPAddr).Port
+	return nil
+}
+
+func (n *node) openShuffle() error {
+	if !n.shuffle {
+		return nil
+	}
+	s, err := shuffle.Start(shuffle.Config{Address: n.shuffleAddress, MaxConnections: n.shuffleConnections, KeepAlive: n.shuffleKeepAlive,
+		KeepAliveTime: n.shuffleKeepAliveTime, Files: n.dirs, Log: n.log})
+	if err != nil {
+		return err
+	}
+	n.shuffler = s
+	n.onClose(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		if err := s.Close(ctx); err != nil {
+			n.log.Debug("shuffle connections were cut", "error", err)
+		}
+	})
+	return nil
+}
+
+func (n *node) openContainers() error {
+	n.local = localizer.New(localizer.Config{Dirs: n.dirs, Dialer: n.dialer, SystemUser: n.user, Fetches: n.fetches, TargetBytes: n.cacheTarget,
+		FilesPerDir: n.filesPerDir, Now: time.Now, Log: n.log})
+	n.onClose(n.local.Close)
+	cfg := container.Config{
+		Dirs: n.dirs, Localizer: n.local, Aux: services{n.shuffler}, Devices: n.devices, LogRetention: n.logRetention,
+		Process: n.exec, DockerExec: n.docker, Account: n.accounts.of,
+		Node: func() yarn.NodeID { return n.id }, HTTPPort: func() int { return n.httpPort },
+		HomeDir: n.homeDir, AdminEnv: n.adminEnv, Whitelist: n.whitelist, HostEnv: environ(), Java: &launch.Java{},
+		DebugInfo: n.debugInfo, LogDirMode: n.logDirMode, KillDelay: n.killDelay, DeleteDelay: n.deleteDelay,
+		MaxDiagnostics: n.maxDiagnostics, TailBytes: n.stderrTail, StderrPatterns: n.stderrPatterns,
+		HardMemory: n.hardMemory, HardCPU: n.hardCPU, Now: time.Now, Log: n.log,
+	}
+	if err := n.dockerRules(&cfg); err != nil {
+		return err
+	}
+	if n.aggregate {
+		cfg.Uploader = aggregation.New(aggregation.Config{Dirs: n.dirs, Dialer: n.dialer, Layout: n.layout, Codec: n.codec, SystemUser: n.user,
+			Node: cfg.Node, Now: time.Now, Retry: 10 * time.Second, Log: n.log})
+	}
+	n.manager = container.NewManager(cfg)
+	n.watch = monitor.New(monitor.Config{Manager: n.manager, Interval: n.monitorInterval, Physical: n.pmemCheck, Virtual: n.vmemCheck, Ratio: n.vmemRatio, Log: n.log})
+	return nil
+}
+
+func environ() map[string]string {
+	out := map[string]string{}
+	for _, e := range os.Environ() {
+		k, v, _ := strings.Cut(e, "=")
+		out[k] = v
+	}
+	return out
+}
+
+func (n *node) openRPC() error {
+	qop, err := client.Protection(n.conf)
+	if err != nil {
+		return err
+	}
+	id := func() yarn.NodeID { return n.id }
+	n.nm, n.ct = &tokens.NM{Node: id}, &tokens.Containers{Node: id}
+	n.link = updater.New(updater.Config{
+		Addresses: n.trackers, User: n.user, Node: n.id, HTTPPort: n.httpPort, Version: HadoopVersion, Types: n.types,
+		Total: func() yarn.Resource { return n.total }, Physical: n.physical, Manager: n.manager, NMTokens: n.nm, Containers: n.ct,
+		Health: n.health, Utilization: n.watch.Utilization, AppFinished: n.appFinished,
+		Registered:    func() { n.ready() },
+		RetryInterval: n.retryInterval, MaxWait: n.maxWait, Now: time.Now, Log: n.log,
+	})
+	svc := service.New(service.Config{Manager: n.manager, NMTokens: n.nm, Containers: n.ct, Types: n.types, RM: n.link.RM,
+		Meta: services{n.shuffler}.Meta, Attrs: n.attributes, Now: time.Now, Log: n.log})
+	n.rpc, err = rpc.NewServer(rpc.ServerConfig{Name: "NodeManager", Protocols: []rpc.Protocol{svc.Protocol()}, Tokens: n.nm, QOP: qop,
+		MaxDataLength: n.maxRPCLength, Log: n.log})
+	return err
+}
+
+func (n *node) health() updater.Health {
+	ok, report, at := n.dirs.Health()
+	return updater.Health{Healthy: ok, Report: report, At: at}
+}
+
+// appFinished is the ResourceManager's word that an application has ended.
+func (n *node) appFinished(id yarn.ApplicationID) {
+	n.manager.FinishApp(id, "Application killed by ResourceManager")
+	n.nm.Forget(id)
+}
+
+// attributes are what a container's status tells AMs of where it runs.
+func (n *node) attributes(s container.Status) map[string]string {
+	ips := strings.Join(s.Addresses, ",")
+	if ips == "" {
+		ips = hostIP(n.id.Host)
+	}
+	return map[string]string{"HOST": n.id.Host, "IPS": ips}
+}
+
+func hostIP(host string) string {
+	if host == "localhost" {
+		return "127.0.0.1"
+	}
+	ips, err := net.LookupIP(host)
+	if err != nil || len(ips) == 0 {
+		return ""
+	}
+	return ips[0].String()
+}
+
+func (n *node) openWeb() error {
+	h, err := web.New(web.Config{
+		Conf: n.conf, Manager: n.manager, Devices: n.devices, Dirs: n.dirs, Shuffle: n.shuffler, RPC: n.rpc, Types: n.types, Total: n.total,
+		Node: n.id, HTTPPort: n.httpPort, Version: HadoopVersion, Build: n.opt.Version, Started: n.started, Health: n.health,
+		Utilization: n.watch.Utilization, LastContact: n.link.LastContact, PmemCheck: n.pmemCheck, VmemCheck: n.vmemCheck,
+		ACLEnabled: n.aclEnabled, Log: n.log,
+	})
+	if err != nil {
+		return err
+	}
+	n.web = hadoophttp.NewServer(h, n.log)
+	return nil
+}
+
+func (n *node) ready() {
+	if n.opt.Ready != nil {
+		n.opt.Ready(n.id, n.webL.Addr().String())
+		n.opt.Ready = nil
+	}
+}
+
+// serve runs until ctx ends or a part fails, and then ends everything in order.
+func (n *node) serve(ctx context.Context) error {
+	linkCtx, stopLink := context.WithCancel(context.WithoutCancel(ctx))
+	failed := make(chan error, 3)
+	run := func(f func() error) { n.wg.Go(func() { failed <- f() }) }
+	run(func() error { return n.rpc.Serve(n.rpcL) })
+	run(func() error { return n.web.Serve(n.webL) })
+	linkEnded := make(chan struct{})
+	run(func() error { defer close(linkEnded); return n.link.Run(linkCtx) })
+	n.wg.Go(func() { n.watch.Run(linkCtx) })
+	n.wg.Go(func() { n.local.Run(linkCtx, n.cacheInterval) })
+	n.wg.Go(func() { n.checkDisks(linkCtx) })
+	n.watchDevices(linkCtx)
+
+	var err error
+	select {
+	case <-ctx.Done():
+		n.log.Info("stopping")
+	case err = <-failed:
+	}
+	stopCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
+	defer cancel()
+	stopErr := n.manager.Close(stopCtx)
+	stopLink()
+	<-linkEnded
+	n.link.Unregister(stopCtx)
+	stopErr = errors.Join(stopErr, ended("rpc", n.rpc.Shutdown(stopCtx)), ended("web", n.web.Shutdown(stopCtx)))
+	n.close()
+	n.wg.Wait()
+	return errors.Join(err, stopErr)
+}
+
+func ended(what string, err error) error {
+	if err == nil || errors.Is(err, context.DeadlineExceeded) {
+		return nil
+	}
+	return fmt.Errorf("end %s server: %w", what, err)
+}
+
+func (n *node) checkDisks(ctx context.Context) {
+	t := time.NewTicker(n.diskInterval)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case now := <-t.C:
+			n.dirs.Check(now)
+		}
+	}
+}
+
+// services is the auxiliary services, of which there is one or none.
+type services struct{ shuffle *shuffle.Server }
+
+// Meta implements container.Aux.
+func (s services) Meta() map[string][]byte {
+	if s.shuffle == nil {
+		return nil
+	}
+	return map[string][]byte{shuffle.Name: s.shuffle.Meta()}
+}
+
+// Known implements container.Aux.
+func (s services) Known(name string) bool { return s.shuffle != nil && name == shuffle.Name }
+
+// InitApp implements container.Aux.
+func (s services) InitApp(user string, app yarn.ApplicationID, _ string, data []byte) error {
+	return s.shuffle.InitApp(user, app, data)
+}
+
+// StopApp implements container.Aux.
+func (s services) StopApp(app yarn.ApplicationID) {
+	if s.shuffle != nil {
+		s.shuffle.StopApp(app)
+	}
+}

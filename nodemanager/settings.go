@@ -1,0 +1,228 @@
+package nodemanager
+
+import (
+	"fmt"
+	"io/fs"
+	"net"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"time"
+
+	"heddle/hadoop/conf"
+	"heddle/nodemanager/dirs"
+	"heddle/nodemanager/monitor"
+	"heddle/yarn"
+	"heddle/yarn/logs"
+)
+
+// settings is the configuration, read once.
+type settings struct {
+	conf *conf.Config
+
+	address, webAddress  string
+	shuffle              bool
+	shuffleAddress       string
+	shuffleConnections   int
+	shuffleKeepAlive     bool
+	shuffleKeepAliveTime time.Duration
+	trackers             []string
+	retryInterval        time.Duration
+	maxWait              time.Duration
+	types                *yarn.ResourceTypes
+	total, physical      yarn.Resource
+	localDirs, logDirs   []string
+	disks                dirs.Limits
+	diskInterval         time.Duration
+	logDirMode           fs.FileMode
+	cacheTarget          int64
+	cacheInterval        time.Duration
+	fetches, filesPerDir int
+	killDelay            time.Duration
+	deleteDelay          time.Duration
+	stderrTail           int64
+	stderrPatterns       []string
+	maxDiagnostics       int
+	debugInfo            bool
+	whitelist            []string
+	adminEnv, homeDir    string
+	hardMemory, hardCPU  bool
+	cgroupRoot           string
+	cgroupParent         string
+	exitFileTimeout      time.Duration
+	aggregate            bool
+	logRetention         time.Duration
+	layout               logs.Layout
+	codec                logs.Compression
+	monitorInterval      time.Duration
+	pmemCheck, vmemCheck bool
+	vmemRatio            float64
+	accounts             accounts
+	gpus                 bool
+	aclEnabled           bool
+	maxRPCLength         int
+}
+
+// Values of keys that count when a key is not set; Hadoop's own.
+const (
+	defaultMemoryMB = 8192
+	defaultVCores   = 8
+	second          = time.Second
+	millisecond     = time.Millisecond
+)
+
+func read(c *conf.Config) (*settings, error) {
+	if err := refuse(c); err != nil {
+		return nil, err
+	}
+	v := c.Values()
+	s := &settings{conf: c}
+	s.readAddresses(v)
+	s.readContainers(v)
+	s.readLogs(v)
+	if err := v.Err(); err != nil {
+		return nil, err
+	}
+	if err := s.readResources(c); err != nil {
+		return nil, err
+	}
+	var err error
+	s.accounts, err = readAccounts(c)
+	return s, err
+}
+
+func (s *settings) readAddresses(v *conf.Values) {
+	s.address = v.Addr("yarn.nodemanager.address", "0.0.0.0:0")
+	s.webAddress = v.Addr("yarn.nodemanager.webapp.address", "0.0.0.0:8042")
+	for _, name := range v.Strings("yarn.nodemanager.aux-services") {
+		s.shuffle = s.shuffle || name == shuffleName
+	}
+	s.shuffleAddress = net.JoinHostPort(v.String("mapreduce.shuffle.listen.address", ""), strconv.Itoa(v.Int("mapreduce.shuffle.port", 13562)))
+	s.shuffleConnections = v.Int("mapreduce.shuffle.max.connections", 0)
+	s.shuffleKeepAlive = v.Bool("mapreduce.shuffle.connection-keep-alive.enable", false)
+	s.shuffleKeepAliveTime = v.Duration("mapreduce.shuffle.connection-keep-alive.timeout", 5*second, second)
+	s.trackers = readTrackers(v)
+	s.retryInterval = v.Duration("yarn.nodemanager.resourcemanager.connect.retry-interval.ms", v.Duration("yarn.resourcemanager.connect.retry-interval.ms", 30*second, millisecond), millisecond)
+	s.maxWait = v.Duration("yarn.nodemanager.resourcemanager.connect.max-wait.ms", v.Duration("yarn.resourcemanager.connect.max-wait.ms", 900*second, millisecond), millisecond)
+	s.maxRPCLength = v.Int("ipc.maximum.data.length", 128<<20)
+	s.aclEnabled = v.Bool("yarn.acl.enable", false)
+}
+
+// readTrackers lists the ResourceManagers: those of yarn.resourcemanager.ha.rm-ids under HA.
+func readTrackers(v *conf.Values) []string {
+	const key = "yarn.resourcemanager.resource-tracker.address"
+	if !v.Bool("yarn.resourcemanager.ha.enabled", false) {
+		return []string{v.ConnectAddr(key, "0.0.0.0:8031")}
+	}
+	var out []string
+	for _, id := range v.Strings("yarn.resourcemanager.ha.rm-ids") {
+		host := v.String("yarn.resourcemanager.hostname."+id, "")
+		out = append(out, v.ConnectAddr(key+"."+id, host+":8031"))
+	}
+	if len(out) == 0 {
+		v.Fail(fmt.Errorf("yarn.resourcemanager.ha.enabled is true and yarn.resourcemanager.ha.rm-ids names nobody"))
+	}
+	return out
+}
+
+func (s *settings) readContainers(v *conf.Values) {
+	s.localDirs = v.Strings("yarn.nodemanager.local-dirs")
+	s.logDirs = v.Strings("yarn.nodemanager.log-dirs")
+	for i := range s.localDirs {
+		s.localDirs[i] = localPath(s.localDirs[i])
+	}
+	for i := range s.logDirs {
+		s.logDirs[i] = localPath(s.logDirs[i])
+	}
+	const disk = "yarn.nodemanager.disk-health-checker."
+	s.diskInterval = v.Duration(disk+"interval-ms", 120*second, millisecond)
+	if v.Bool(disk+"enable", true) {
+		s.disks.MinHealthy = v.Float(disk+"min-healthy-disks", 0.25)
+		if v.Bool(disk+"disk-utilization-threshold.enabled", true) {
+			s.disks.MaxUsedPercent = v.Float(disk+"max-disk-utilization-per-disk-percentage", 90)
+		}
+		if v.Bool(disk+"disk-free-space-threshold.enabled", true) {
+			s.disks.MinFreeMB = v.Int64(disk+"min-free-space-per-disk-mb", 0)
+		}
+	}
+	s.cacheTarget = v.Int64("yarn.nodemanager.localizer.cache.target-size-mb", 10240) << 20
+	s.cacheInterval = v.Duration("yarn.nodemanager.localizer.cache.cleanup.interval-ms", 600*second, millisecond)
+	s.fetches = v.Int("yarn.nodemanager.localizer.fetch.thread-count", 4)
+	s.filesPerDir = v.Int("yarn.nodemanager.local-cache.max-files-per-directory", 8192)
+	s.killDelay = v.Duration("yarn.nodemanager.sleep-delay-before-sigkill.ms", 250*millisecond, millisecond)
+	s.deleteDelay = v.Duration("yarn.nodemanager.delete.debug-delay-sec", 0, second)
+	s.stderrTail = v.Int64("yarn.nodemanager.container.stderr.tail.bytes", 4096)
+	s.stderrPatterns = strings.Split(strings.Trim(v.String("yarn.nodemanager.container.stderr.pattern", "{*stderr*,*STDERR*}"), "{}"), ",")
+	s.maxDiagnostics = v.Int("yarn.nodemanager.container-diagnostics-maximum-size", 10000)
+	s.debugInfo = v.Bool("yarn.nodemanager.log-container-debug-info.enabled", true)
+	s.whitelist = v.Strings("yarn.nodemanager.env-whitelist")
+	s.adminEnv = v.String("yarn.nodemanager.admin-env", "")
+	s.homeDir = v.String("yarn.nodemanager.user-home-dir", "/home/")
+	s.hardMemory = v.Bool("yarn.nodemanager.resource.memory.enabled", false) && v.Bool("yarn.nodemanager.resource.memory.enforced", true)
+	s.hardCPU = v.Bool("yarn.nodemanager.linux-container-executor.cgroups.strict-resource-usage", false)
+	s.cgroupParent = v.String("yarn.nodemanager.linux-container-executor.cgroups.hierarchy", "/hadoop-yarn")
+	s.cgroupRoot = v.String("yarn.nodemanager.linux-container-executor.cgroups.mount-path", "")
+	s.exitFileTimeout = v.Duration("yarn.nodemanager.container-executor.exit-code-file.timeout-ms", 2*second, millisecond)
+	s.monitorInterval = v.Duration("yarn.nodemanager.container-monitor.interval-ms", v.Duration("yarn.nodemanager.resource-monitor.interval-ms", 3*second, millisecond), millisecond)
+	s.pmemCheck = v.Bool("yarn.nodemanager.pmem-check-enabled", true)
+	s.vmemCheck = v.Bool("yarn.nodemanager.vmem-check-enabled", true)
+	s.vmemRatio = v.Float("yarn.nodemanager.vmem-pmem-ratio", 2.1)
+}
+
+func localPath(p string) string { return filepath.Clean(strings.TrimPrefix(p, "file://")) }
+
+func (s *settings) readLogs(v *conf.Values) {
+	mode, err := strconv.ParseUint(v.String("yarn.nodemanager.default-container-executor.log-dirs.permissions", "710"), 8, 12)
+	if err != nil {
+		v.Fail(v.Config.Invalid("yarn.nodemanager.default-container-executor.log-dirs.permissions", "an octal mode"))
+	}
+	s.logDirMode = fs.FileMode(mode)
+	s.aggregate = v.Bool("yarn.log-aggregation-enable", false)
+	s.logRetention = v.Duration("yarn.nodemanager.log.retain-seconds", 10800*second, second)
+	s.layout = logs.NewLayout(v.String("yarn.nodemanager.remote-app-log-dir", "/tmp/logs"), v.String("yarn.nodemanager.remote-app-log-dir-suffix", "logs"))
+	if s.codec, err = logs.ParseCompression(v.String("yarn.nodemanager.log-aggregation.compression-type", "none")); err != nil {
+		v.Fail(fmt.Errorf("yarn.nodemanager.log-aggregation.compression-type: %w", err))
+	}
+}
+
+// readResources says what the node offers: from the configuration, else from the hardware where
+// that is asked for, else Hadoop's defaults.
+func (s *settings) readResources(c *conf.Config) error {
+	var err error
+	if s.types, err = conf.ResourceTypes(c); err != nil {
+		return err
+	}
+	if s.total, err = conf.NodeResources(c, s.types); err != nil {
+		return err
+	}
+	v := c.Values()
+	s.physical = yarn.NewResource(monitor.TotalMemoryMB(), int64(runtime.NumCPU()))
+	detect := v.Bool("yarn.nodemanager.resource.detect-hardware-capabilities", false)
+	memory, cores := int64(defaultMemoryMB), int64(defaultVCores)
+	if detect {
+		reserved := v.Int64("yarn.nodemanager.resource.system-reserved-memory-mb", -1)
+		if reserved < 0 {
+			reserved = s.physical[yarn.Memory] / 5
+		}
+		memory = max(s.physical[yarn.Memory]-reserved, 0)
+		cores = int64(float64(runtime.NumCPU()) * v.Float("yarn.nodemanager.resource.pcores-vcores-multiplier", 1))
+	}
+	if n := v.Int64("yarn.nodemanager.resource.memory-mb", -1); n >= 0 {
+		memory = n
+	}
+	if n := v.Int64("yarn.nodemanager.resource.cpu-vcores", -1); n >= 0 {
+		cores = n
+	}
+	s.total[yarn.Memory], s.total[yarn.VCores] = memory, cores
+	for _, p := range v.Strings("yarn.nodemanager.resource-plugins") {
+		if p != yarn.GPUName {
+			return fmt.Errorf("%w: only %s is supported", c.Invalid("yarn.nodemanager.resource-plugins", "resource plugins of this NodeManager"), yarn.GPUName)
+		}
+		s.gpus = true
+	}
+	if s.gpus && s.types.Index(yarn.GPUName) < 0 {
+		return fmt.Errorf("yarn.nodemanager.resource-plugins has %s, and the cluster does not count it: add it to yarn.resource-types in resource-types.xml", yarn.GPUName)
+	}
+	return v.Err()
+}

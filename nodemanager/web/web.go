@@ -1,0 +1,185 @@
+// Package web is the node's HTTP interface: /ws/v1/node for programs, container logs
+// for people and `yarn logs`, and the endpoints that all daemons have.
+package web
+
+import (
+	"log/slog"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"heddle/hadoop/conf"
+	hadoophttp "heddle/hadoop/http"
+	"heddle/hadoop/rpc"
+	"heddle/hadoop/security"
+	"heddle/nodemanager/container"
+	"heddle/nodemanager/device"
+	"heddle/nodemanager/dirs"
+	"heddle/nodemanager/shuffle"
+	"heddle/nodemanager/updater"
+	"heddle/yarn"
+)
+
+// Config is what the pages show.
+type Config struct {
+	Conf                 *conf.Config
+	Manager              *container.Manager
+	Devices              *device.Set
+	Dirs                 *dirs.Set
+	Shuffle              *shuffle.Server // nil without the service
+	RPC                  *rpc.Server
+	Types                *yarn.ResourceTypes
+	Total                yarn.Resource
+	Node                 yarn.NodeID
+	HTTPPort             int
+	Version, Build       string
+	Started              time.Time
+	Health               func() updater.Health
+	Utilization          func() updater.Utilization
+	LastContact          func() time.Time
+	PmemCheck, VmemCheck bool
+	ACLEnabled           bool
+	Log                  *slog.Logger
+}
+
+type pages struct {
+	Config
+	identity *hadoophttp.Identity
+	groups   func(string) []string
+	admins   security.ACL
+}
+
+// New returns the node's handler.
+func New(cfg Config) (http.Handler, error) {
+	groups, err := security.NewGroups(cfg.Conf)
+	if err != nil {
+		return nil, err
+	}
+	p := &pages{Config: cfg, groups: groups.Func(func(err error) { cfg.Log.Warn("groups of a user are not known", "error", err) }),
+		admins: security.ACLFrom(cfg.Conf, "yarn.admin.acl", "*")}
+	p.identity = &hadoophttp.Identity{StaticUser: hadoophttp.StaticUser(cfg.Conf), Groups: p.groups, Now: time.Now}
+	m := hadoophttp.NewMux(p.identity)
+	confPage, err := hadoophttp.ConfHandler(cfg.Conf)
+	if err != nil {
+		return nil, err
+	}
+	beans := hadoophttp.NewBeans()
+	beans.RegisterRuntime("NodeManager", cfg.Started)
+	p.registerBeans(beans)
+	registry := prometheus.NewRegistry()
+	p.registerMetrics(registry)
+	m.Metrics(registry)
+	m.Handle("/jmx", beans)
+	m.Handle("/conf", confPage)
+	m.HandleFunc("/stacks", hadoophttp.Stacks)
+	m.HandleFunc("GET /ws/v1/node", p.info)
+	m.HandleFunc("GET /ws/v1/node/", p.missing)
+	m.HandleFunc("GET /ws/v1/node/{$}", p.info)
+	m.HandleFunc("GET /ws/v1/node/info", p.info)
+	m.HandleFunc("GET /ws/v1/node/apps", p.apps)
+	m.HandleFunc("GET /ws/v1/node/apps/{id}", p.app)
+	m.HandleFunc("GET /ws/v1/node/containers", p.containers)
+	m.HandleFunc("GET /ws/v1/node/containers/{id}", p.container)
+	m.HandleFunc("GET /ws/v1/node/containers/{id}/logs", p.logList)
+	m.HandleFunc("GET /ws/v1/node/containers/{id}/logs/{file}", p.logText)
+	m.HandleFunc("GET /ws/v1/node/containerlogs/{id}/{file}", p.logText)
+	m.HandleFunc("GET /ws/v1/node/resources/{name}", p.resources)
+	m.HandleFunc("GET /ws/v1/node/auxiliaryservices", p.auxiliary)
+	m.HandleFunc("GET /node/containerlogs/{id}/{user}", p.logPage)
+	m.HandleFunc("GET /node/containerlogs/{id}/{user}/{file}", p.logFile)
+	m.HandleFunc("GET /node", p.page)
+	m.HandleFunc("GET /node/", p.page)
+	m.Handle("GET /{$}", http.RedirectHandler("/node", http.StatusFound))
+	return m, nil
+}
+
+func (p *pages) missing(w http.ResponseWriter, r *http.Request) {
+	hadoophttp.Fail(w, r, hadoophttp.NotFound("%s is no path of this service", r.URL.Path))
+}
+
+// viewable checks that the caller may see an application's containers and logs.
+func (p *pages) viewable(r *http.Request, user string, acls map[string]string) error {
+	if !p.ACLEnabled {
+		return nil
+	}
+	c, err := p.identity.Of(r)
+	if err != nil {
+		return err
+	}
+	if c.User == user || p.admins.Allows(c.User, p.groups) || security.ParseACL(acls["VIEW_APP"]).Allows(c.User, p.groups) {
+		return nil
+	}
+	return hadoophttp.Forbidden("User [%s] is not authorized to view the logs of %s's application", c.User, user)
+}
+
+// Gauges that /jmx and /metrics share.
+type reading struct {
+	launched, completed, failed, killed, initing, running, apps int64
+	memory, vcores                                              int64
+}
+
+func (p *pages) read() reading {
+	k := &p.Manager.Counts
+	g := reading{launched: k.Launched.Load(), completed: k.Completed.Load(), failed: k.Failed.Load(), killed: k.Killed.Load(), apps: int64(len(p.Manager.Apps()))}
+	for _, c := range p.Manager.Containers() {
+		s := c.Status()
+		switch {
+		case s.State == container.Done:
+			continue
+		case s.State < container.Running:
+			g.initing++
+		default:
+			g.running++
+		}
+		g.memory += c.Resource[yarn.Memory]
+		g.vcores += c.Resource[yarn.VCores]
+	}
+	return g
+}
+
+func (p *pages) registerBeans(b *hadoophttp.Beans) {
+	host, err := os.Hostname()
+	if err != nil {
+		host = p.Node.Host
+	}
+	b.Register("Hadoop:service=NodeManager,name=NodeManagerMetrics", "NodeManagerMetrics", func() hadoophttp.Attributes {
+		g, u := p.read(), p.Utilization()
+		return hadoophttp.Attributes{
+			"tag.Context": "yarn", "tag.Hostname": host,
+			"ContainersLaunched": g.launched, "ContainersCompleted": g.completed, "ContainersFailed": g.failed, "ContainersKilled": g.killed,
+			"ContainersIniting": g.initing, "ContainersRunning": g.running, "AllocatedContainers": g.initing + g.running, "ApplicationsRunning": g.apps,
+			"AllocatedGB": g.memory >> 10, "AllocatedVCores": g.vcores, "AvailableGB": (p.Total[yarn.Memory] - g.memory) >> 10, "AvailableVCores": p.Total[yarn.VCores] - g.vcores,
+			"BadLocalDirs": len(p.Dirs.AllLocal()) - len(p.Dirs.Local()), "BadLogDirs": len(p.Dirs.AllLog()) - len(p.Dirs.Log()),
+			"ContainerUsedMemGB": u.ContainersPhysicalMB >> 10, "ContainerUsedVMemGB": u.ContainersVirtualMB >> 10, "ContainerCpuUtilization": u.ContainersCPU,
+			"NodeUsedMemGB": u.NodePhysicalMB >> 10, "NodeUsedVMemGB": u.NodeVirtualMB >> 10, "NodeCpuUtilization": u.NodeCPU,
+		}
+	})
+	if p.Shuffle == nil {
+		return
+	}
+	b.Register("Hadoop:service=NodeManager,name=ShuffleMetrics", "ShuffleMetrics", func() hadoophttp.Attributes {
+		s := &p.Shuffle.Stats
+		return hadoophttp.Attributes{"tag.Context": "mapred", "tag.Hostname": host, "ShuffleConnections": s.Connections.Load(),
+			"ShuffleOutputBytes": s.Bytes.Load(), "ShuffleOutputsFailed": s.Failed.Load(), "ShuffleOutputsOK": s.OK.Load()}
+	})
+}
+
+func (p *pages) registerMetrics(r *prometheus.Registry) {
+	gauge := func(name, help string, f func(reading) int64) {
+		r.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "heddle_nodemanager_" + name, Help: help}, func() float64 { return float64(f(p.read())) }))
+	}
+	gauge("containers_launched", "Containers accepted since the start.", func(g reading) int64 { return g.launched })
+	gauge("containers_completed", "Containers that ended with exit code 0.", func(g reading) int64 { return g.completed })
+	gauge("containers_failed", "Containers that ended otherwise by themselves.", func(g reading) int64 { return g.failed })
+	gauge("containers_killed", "Containers that were ended.", func(g reading) int64 { return g.killed })
+	gauge("containers_running", "Containers whose process runs.", func(g reading) int64 { return g.running })
+	gauge("containers_starting", "Containers that localize or launch.", func(g reading) int64 { return g.initing })
+	gauge("applications", "Applications on the node.", func(g reading) int64 { return g.apps })
+	gauge("allocated_memory_megabytes", "Memory granted to containers.", func(g reading) int64 { return g.memory })
+	gauge("allocated_vcores", "Cores granted to containers.", func(g reading) int64 { return g.vcores })
+}
+
+func trim(id string) string { return strings.TrimSpace(id) }
