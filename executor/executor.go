@@ -77,6 +77,9 @@ type Ulimit struct {
 // ErrLost says that a task ended and nobody could learn how.
 var ErrLost = errors.New("the task ended while nobody watched, and left no exit code")
 
+// ErrOutOfMemory says that the kernel ended a task at its own memory limit; the exit code counts too.
+var ErrOutOfMemory = errors.New("the kernel ended the task at its memory limit")
+
 // Usage is what a task uses now.
 type Usage struct {
 	Processes  int

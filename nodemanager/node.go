@@ -11,7 +11,7 @@ import (
 	"sync"
 	"time"
 
-	"heddle/executor"
+	"heddle/executor/docker"
 	"heddle/executor/process"
 	"heddle/hadoop/conf"
 	"heddle/hadoop/fs"
@@ -42,8 +42,9 @@ const stopTimeout = 30 * time.Second
 
 // Options is what does not come from the configuration.
 type Options struct {
-	Version string // of this build
-	Log     *slog.Logger
+	Version   string // of this build
+	ConfigDir string // where container-executor.cfg is, if there is one
+	Log       *slog.Logger
 	// Ready is called once, after the first registration, if it is not nil.
 	Ready func(node yarn.NodeID, web string)
 }
@@ -78,7 +79,7 @@ type node struct {
 	dialer   *fs.Dialer
 	devices  *device.Set
 	exec     *process.Executor
-	docker   executor.Executor
+	docker   *docker.Executor // nil unless it is an allowed runtime
 	local    *localizer.Localizer
 	shuffler *shuffle.Server
 	manager  *container.Manager
@@ -102,6 +103,9 @@ func (n *node) open(ctx context.Context) error {
 		return err
 	}
 	if err := n.openDevices(ctx); err != nil {
+		return err
+	}
+	if err := n.openDocker(ctx); err != nil {
 		return err
 	}
 	if err := n.listen(ctx); err != nil {
@@ -199,7 +203,7 @@ func (n *node) openContainers() error {
 	n.onClose(n.local.Close)
 	cfg := container.Config{
 		Dirs: n.dirs, Localizer: n.local, Aux: services{n.shuffler}, Devices: n.devices, LogRetention: n.logRetention,
-		Process: n.exec, DockerExec: n.docker, Account: n.accounts.of,
+		Process: n.exec, Account: n.accounts.of,
 		Node: func() yarn.NodeID { return n.id }, HTTPPort: func() int { return n.httpPort },
 		HomeDir: n.homeDir, AdminEnv: n.adminEnv, Whitelist: n.whitelist, HostEnv: environ(), Java: &launch.Java{},
 		DebugInfo: n.debugInfo, LogDirMode: n.logDirMode, KillDelay: n.killDelay, DeleteDelay: n.deleteDelay,

@@ -27,7 +27,7 @@ func nodeManagerCommand() *cli.Command {
 				return err
 			}
 			log := slog.New(slog.NewTextHandler(os.Stderr, nil))
-			return nodemanager.Run(c.Context, cfg, nodemanager.Options{Version: version, Log: log, Ready: func(n yarn.NodeID, web string) {
+			return nodemanager.Run(c.Context, cfg, nodemanager.Options{Version: version, ConfigDir: dir, Log: log, Ready: func(n yarn.NodeID, web string) {
 				log.Info("NodeManager is ready", "node", n, "web", "http://"+web)
 			}})
 		},

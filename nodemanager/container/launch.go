@@ -277,6 +277,11 @@ func (c *Container) dockerGrace() time.Duration {
 // exited notes how the process ended, in Hadoop's words.
 func (c *Container) exited(code int, err error) {
 	status := yarn.ExitStatus(code)
+	if errors.Is(err, executor.ErrOutOfMemory) && !c.killed {
+		c.killed, c.exit = true, yarn.ExitKilledExceededPMem
+		c.note(fmt.Sprintf("Container [containerID=%s] is running beyond the 'PHYSICAL' memory limit of %d MB: the kernel ended it. Ask for more memory.", c.ID, c.Resource[yarn.Memory]))
+		err = nil
+	}
 	if err != nil {
 		status = yarn.ExitLost
 		c.note(err.Error())

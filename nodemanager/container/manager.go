@@ -57,14 +57,16 @@ type FinishedContainer struct {
 
 // Config sets a Manager up.
 type Config struct {
-	Dirs          *dirs.Set
-	Localizer     *localizer.Localizer
-	Aux           Aux
-	Devices       Devices
-	Uploader      Uploader // nil: logs stay here for LogRetention
-	LogRetention  time.Duration
-	Process       executor.Executor
-	DockerExec    executor.Executor // nil: no Docker containers
+	Dirs         *dirs.Set
+	Localizer    *localizer.Localizer
+	Aux          Aux
+	Devices      Devices
+	Uploader     Uploader // nil: logs stay here for LogRetention
+	LogRetention time.Duration
+	Process      executor.Executor
+	DockerExec   executor.Executor // nil: no Docker containers
+	// CheckRuntime refuses an environment that asks for a kind of container that is not allowed here.
+	CheckRuntime  func(env map[string]string) error
 	WantsDocker   func(env map[string]string) bool
 	DockerRequest func(DockerInput) (*executor.Docker, error)
 	// Account is who a user's containers run as; nil for the NodeManager's own user.
@@ -178,10 +180,7 @@ func (m *Manager) check(s Spec) error {
 			return &UnknownAux{name}
 		}
 	}
-	if m.cfg.WantsDocker(s.Launch.Env) && m.cfg.DockerExec == nil {
-		return errors.New("Docker containers are not allowed on this node: add docker to yarn.nodemanager.runtime.linux.allowed-runtimes")
-	}
-	return nil
+	return m.cfg.CheckRuntime(s.Launch.Env)
 }
 
 func (m *Manager) add(c *Container) error {

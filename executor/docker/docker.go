@@ -1,0 +1,307 @@
+// Package docker runs tasks as containers of a Docker engine, over the engine's API.
+// The engine keeps them while the daemon is away; they are named after the task and
+// carry its id and work directory as labels.
+package docker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	cerrdefs "github.com/containerd/errdefs"
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/filters"
+	"github.com/docker/docker/api/types/image"
+	"github.com/docker/docker/api/types/mount"
+	"github.com/docker/docker/client"
+	"github.com/docker/docker/pkg/jsonmessage"
+	"github.com/docker/go-connections/nat"
+	"github.com/docker/go-units"
+
+	"heddle/executor"
+)
+
+// Labels of our containers.
+const (
+	labelTask = "heddle.task"
+	labelWork = "heddle.workdir"
+)
+
+// Executor implements executor.Executor. It is safe for concurrent use.
+type Executor struct {
+	cli *client.Client
+	log *slog.Logger
+}
+
+var _ executor.Executor = (*Executor)(nil)
+
+// New makes a client of the engine that DOCKER_HOST names, else of the host's own; it does not connect yet.
+func New(log *slog.Logger) (*Executor, error) {
+	cli, err := client.NewClientWithOpts(client.FromEnv, client.WithAPIVersionNegotiation())
+	if err != nil {
+		return nil, fmt.Errorf("Docker engine: %w", err)
+	}
+	return &Executor{cli, log}, nil
+}
+
+// Ping says which engine answers.
+func (e *Executor) Ping(ctx context.Context) (version string, err error) {
+	v, err := e.cli.ServerVersion(ctx)
+	if err != nil {
+		return "", fmt.Errorf("Docker engine at %s: %w", e.cli.DaemonHost(), err)
+	}
+	return v.Version + " (API " + e.cli.ClientVersion() + ")", nil
+}
+
+// Close frees the client's connections.
+func (e *Executor) Close() error { return e.cli.Close() }
+
+// Prepare implements executor.Executor: the image is here, or is pulled.
+func (e *Executor) Prepare(ctx context.Context, t *executor.Task) error {
+	d := t.Docker
+	_, err := e.cli.ImageInspect(ctx, d.Image)
+	if err == nil && !d.UpdateImage {
+		return nil
+	}
+	if err != nil && !cerrdefs.IsNotFound(err) {
+		return fmt.Errorf("image %s: %w", d.Image, err)
+	}
+	if pullErr := e.pull(ctx, d.Image); pullErr != nil {
+		return fmt.Errorf("Docker image %s is not on this node and cannot be pulled: %w; correct YARN_CONTAINER_RUNTIME_DOCKER_IMAGE, or load the image on the node", d.Image, pullErr)
+	}
+	return nil
+}
+
+func (e *Executor) pull(ctx context.Context, ref string) error {
+	r, err := e.cli.ImagePull(ctx, ref, image.PullOptions{})
+	if err != nil {
+		return err
+	}
+	defer r.Close() //nolint:errcheck // only read
+	return jsonmessage.DisplayJSONMessagesStream(r, io.Discard, 0, false, nil)
+}
+
+// Start implements executor.Executor.
+func (e *Executor) Start(ctx context.Context, t *executor.Task) (executor.Process, error) {
+	cfg, host, err := configure(t)
+	if err != nil {
+		return nil, err
+	}
+	created, err := e.cli.ContainerCreate(ctx, cfg, host, nil, nil, t.ID)
+	if err != nil {
+		return nil, fmt.Errorf("create Docker container %s of image %s: %w", t.ID, t.Docker.Image, err)
+	}
+	p := &process{exec: e, task: t, id: created.ID}
+	if err := e.cli.ContainerStart(ctx, created.ID, container.StartOptions{}); err != nil {
+		return nil, errors.Join(fmt.Errorf("start Docker container %s of image %s: %w", t.ID, t.Docker.Image, err), p.Remove(context.WithoutCancel(ctx)))
+	}
+	if err := p.inspect(ctx); err != nil {
+		return nil, errors.Join(err, p.Remove(context.WithoutCancel(ctx)))
+	}
+	e.log.Info("Docker container started", "task", t.ID, "container", created.ID[:12], "image", t.Docker.Image, "pid", p.pid)
+	return p, os.WriteFile(t.PidFile, []byte(strconv.Itoa(p.pid)+"\n"), 0o644)
+}
+
+// Reattach implements executor.Executor.
+func (e *Executor) Reattach(ctx context.Context, t *executor.Task) (executor.Process, error) {
+	p := &process{exec: e, task: t, id: t.ID}
+	if err := p.inspect(ctx); err != nil {
+		if cerrdefs.IsNotFound(err) {
+			return nil, fmt.Errorf("reattach %s: %w", t.ID, executor.ErrLost)
+		}
+		return nil, err
+	}
+	return p, nil
+}
+
+// EndLeftovers removes the containers whose work directory lies below one of dirs, and returns their tasks.
+func (e *Executor) EndLeftovers(ctx context.Context, dirs []string) ([]string, error) {
+	list, err := e.cli.ContainerList(ctx, container.ListOptions{All: true, Filters: filters.NewArgs(filters.Arg("label", labelTask))})
+	if err != nil {
+		return nil, fmt.Errorf("list Docker containers: %w", err)
+	}
+	var ended []string
+	for _, c := range list {
+		for _, d := range dirs {
+			if !strings.HasPrefix(c.Labels[labelWork], d+"/") {
+				continue
+			}
+			if err := e.cli.ContainerRemove(ctx, c.ID, container.RemoveOptions{Force: true}); err != nil && !cerrdefs.IsNotFound(err) {
+				return ended, fmt.Errorf("remove leftover Docker container %s: %w", c.Labels[labelTask], err)
+			}
+			ended = append(ended, c.Labels[labelTask])
+			break
+		}
+	}
+	return ended, nil
+}
+
+// configure turns a task into the engine's terms.
+func configure(t *executor.Task) (*container.Config, *container.HostConfig, error) {
+	d := t.Docker
+	exposed, bindings, err := nat.ParsePortSpecs(d.Ports)
+	if err != nil {
+		return nil, nil, fmt.Errorf("port mapping %v: %w", d.Ports, err)
+	}
+	cfg := &container.Config{
+		Image: d.Image, Env: d.Env, Hostname: d.Hostname, WorkingDir: t.WorkDir, User: userOf(t), ExposedPorts: exposed,
+		Entrypoint: []string{"bash", t.Script}, Cmd: nil,
+		Labels: map[string]string{labelTask: t.ID, labelWork: t.WorkDir},
+	}
+	host := &container.HostConfig{
+		NetworkMode: container.NetworkMode(d.Network), PidMode: container.PidMode(d.PIDNamespace), Runtime: d.Runtime,
+		Privileged: d.Privileged, ShmSize: d.ShmBytes, PortBindings: bindings, ReadonlyRootfs: d.ReadOnlyRoot,
+		LogConfig: container.LogConfig{Type: "none"}, Tmpfs: map[string]string{},
+	}
+	if !d.Privileged {
+		host.CapDrop, host.CapAdd = []string{"ALL"}, d.Capabilities
+	}
+	if d.Network == "host" {
+		cfg.Hostname = ""
+	}
+	for _, p := range d.Tmpfs {
+		host.Tmpfs[p] = ""
+	}
+	for _, m := range d.Mounts {
+		x := mount.Mount{Type: mount.TypeBind, Source: m.Source, Target: m.Target, ReadOnly: m.ReadOnly}
+		if m.Propagation != "" {
+			x.BindOptions = &mount.BindOptions{Propagation: mount.Propagation(m.Propagation)}
+		}
+		host.Mounts = append(host.Mounts, x)
+	}
+	limit(&host.Resources, t)
+	return cfg, host, nil
+}
+
+// limit sets memory, CPU, ulimits and devices; a container's memory is always held by the kernel.
+func limit(r *container.Resources, t *executor.Task) {
+	r.Memory = t.Limits.MemoryMB << 20
+	r.MemorySwap = r.Memory
+	r.CPUShares = max(t.Limits.VCores, 1) * 1024
+	if t.Limits.HardCPU {
+		r.NanoCPUs = max(t.Limits.VCores, 1) * 1e9
+	}
+	for _, u := range t.Docker.Ulimits {
+		r.Ulimits = append(r.Ulimits, &units.Ulimit{Name: u.Name, Soft: u.Soft, Hard: u.Hard})
+	}
+	if len(t.GPUs) > 0 {
+		r.DeviceRequests = []container.DeviceRequest{{Driver: "nvidia", DeviceIDs: t.GPUs, Capabilities: [][]string{{"gpu"}}}}
+	}
+}
+
+func userOf(t *executor.Task) string {
+	if t.RunAs != nil {
+		return fmt.Sprintf("%d:%d", t.RunAs.UID, t.RunAs.GID)
+	}
+	return fmt.Sprintf("%d:%d", os.Geteuid(), os.Getegid())
+}
+
+// process is a started container. mu guards pid and addresses.
+type process struct {
+	exec *Executor
+	task *executor.Task
+	id   string
+
+	mu        sync.Mutex
+	pid       int
+	addresses []string
+}
+
+// retryInterval is how often an engine that does not answer is asked again.
+const retryInterval = time.Second
+
+func (p *process) inspect(ctx context.Context) error {
+	c, err := p.exec.cli.ContainerInspect(ctx, p.id)
+	if err != nil {
+		return fmt.Errorf("inspect Docker container %s: %w", p.task.ID, err)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.pid, p.addresses = c.State.Pid, nil
+	for _, n := range c.NetworkSettings.Networks {
+		if net.ParseIP(n.IPAddress) != nil {
+			p.addresses = append(p.addresses, n.IPAddress)
+		}
+	}
+	return nil
+}
+
+func (p *process) PID() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.pid
+}
+
+func (p *process) Addresses() []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.addresses
+}
+
+// Wait asks until the engine itself says that the container has ended: an engine that restarts or
+// hangs does not end a task.
+func (p *process) Wait(ctx context.Context) (int, error) {
+	for {
+		done, failed := p.exec.cli.ContainerWait(ctx, p.id, container.WaitConditionNotRunning)
+		select {
+		case r := <-done:
+			if r.Error == nil {
+				return p.ended(ctx, int(r.StatusCode))
+			}
+			p.exec.log.Warn("waiting for a Docker container failed; it is tried again", "task", p.task.ID, "error", r.Error.Message)
+		case err := <-failed:
+			if cerrdefs.IsNotFound(err) {
+				return 0, fmt.Errorf("Docker container %s was removed by somebody else: %w", p.task.ID, executor.ErrLost)
+			}
+			if ctx.Err() != nil {
+				return 0, ctx.Err()
+			}
+			p.exec.log.Warn("the Docker engine does not answer; it is tried again", "task", p.task.ID, "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return 0, ctx.Err()
+		case <-time.After(retryInterval):
+		}
+	}
+}
+
+// ended notes the exit code as for processes and tells an end by the memory limit from others.
+func (p *process) ended(ctx context.Context, code int) (int, error) {
+	if err := os.WriteFile(p.task.ExitFile, []byte(strconv.Itoa(code)+"\n"), 0o644); err != nil && !errors.Is(err, os.ErrNotExist) {
+		p.exec.log.Warn("an exit code was not noted", "task", p.task.ID, "error", err)
+	}
+	c, err := p.exec.cli.ContainerInspect(ctx, p.id)
+	if err == nil && c.State.OOMKilled {
+		return code, executor.ErrOutOfMemory
+	}
+	return code, nil
+}
+
+func (p *process) Signal(ctx context.Context, s syscall.Signal) error {
+	err := p.exec.cli.ContainerKill(ctx, p.id, strconv.Itoa(int(s)))
+	if err == nil || cerrdefs.IsNotFound(err) || cerrdefs.IsConflict(err) { // gone, or not running
+		return nil
+	}
+	return fmt.Errorf("signal %v to Docker container %s: %w", s, p.task.ID, err)
+}
+
+func (p *process) Remove(ctx context.Context) error {
+	if p.task.Docker != nil && p.task.Docker.KeepContainer {
+		return nil
+	}
+	err := p.exec.cli.ContainerRemove(ctx, p.id, container.RemoveOptions{Force: true, RemoveVolumes: true})
+	if err == nil || cerrdefs.IsNotFound(err) {
+		return nil
+	}
+	return fmt.Errorf("remove Docker container %s: %w", p.task.ID, err)
+}

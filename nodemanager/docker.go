@@ -1,0 +1,163 @@
+package nodemanager
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"heddle/executor"
+	"heddle/executor/docker"
+	"heddle/hadoop/conf"
+	"heddle/hadoop/security"
+	"heddle/nodemanager/container"
+)
+
+const runtimeKey = "yarn.nodemanager.runtime.linux."
+
+// openDocker connects to the engine where docker is an allowed runtime, and removes what an
+// earlier NodeManager left there.
+func (n *node) openDocker(ctx context.Context) error {
+	if !slices.Contains(n.conf.Strings(runtimeKey+"allowed-runtimes", "default"), "docker") {
+		return nil
+	}
+	d, err := docker.New(n.log)
+	if err != nil {
+		return err
+	}
+	n.docker = d
+	n.onClose(func() { _ = d.Close() }) // idle connections
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	version, err := d.Ping(ctx)
+	if err != nil {
+		n.log.Error("docker is an allowed runtime and its engine does not answer; Docker containers fail until it does", "error", err)
+		return nil
+	}
+	ended, err := d.EndLeftovers(ctx, n.localDirs)
+	if err != nil {
+		return err
+	}
+	n.log.Info("Docker engine", "version", version, "leftovers ended", ended)
+	return nil
+}
+
+// dockerRules tells the containers what the administrator allows.
+func (n *node) dockerRules(cfg *container.Config) error {
+	p, err := n.dockerPolicy()
+	if err != nil {
+		return err
+	}
+	cfg.WantsDocker = p.Wanted
+	cfg.CheckRuntime = func(env map[string]string) error {
+		switch t := env[docker.EnvType]; {
+		case t != "" && t != "default" && t != "docker":
+			return fmt.Errorf("%s=%s is not supported by this NodeManager; default and docker are", docker.EnvType, t)
+		case p.Wanted(env) && n.docker == nil:
+			return fmt.Errorf("Docker containers are not allowed on this node: add docker to %sallowed-runtimes", runtimeKey) //nolint:revive // a name
+		}
+		return nil
+	}
+	if n.docker != nil {
+		cfg.DockerExec = n.docker
+	}
+	cfg.DockerRequest = func(in container.DockerInput) (*executor.Docker, error) {
+		d, err := p.Request(in.Env, in.User, in.Resource[0])
+		if err != nil {
+			return nil, err
+		}
+		var own []executor.Mount
+		for _, x := range in.ReadWrite {
+			own = append(own, executor.Mount{Source: x, Target: x})
+		}
+		for _, x := range in.ReadOnly {
+			own = append(own, executor.Mount{Source: x, Target: x, ReadOnly: true})
+		}
+		d.Mounts = append(own, d.Mounts...)
+		return d, nil
+	}
+	return nil
+}
+
+func (n *node) dockerPolicy() (*docker.Policy, error) {
+	const key = runtimeKey + "docker."
+	v := n.conf.Values()
+	p := &docker.Policy{
+		Networks:       v.Strings(key+"allowed-container-networks", "host", "none", "bridge"),
+		DefaultNetwork: v.String(key+"default-container-network", "host"),
+		Runtimes:       v.Strings(key+"allowed-container-runtimes", "runc"),
+		Capabilities:   v.Strings(key + "capabilities"),
+		DefaultImage:   v.String(key+"image-name", ""),
+		UpdateImage:    v.Bool(key+"image-update", false),
+		DefaultTmpfs:   v.Strings(key + "default-tmpfs-mounts"),
+		HostPID:        v.Bool(key+"host-pid-namespace.allowed", false),
+		KeepContainers: v.Bool(key+"delayed-removal.allowed", false),
+		Ulimits:        v.Strings(key+"allowed-ulimits", "core", "memlock", "nofile", "nproc", "stack"),
+		StopSeconds:    int(v.Duration(key+"stop.grace-period", 10*time.Second, time.Second) / time.Second),
+		Default:        v.String(runtimeKey+"type", "") == "docker",
+	}
+	for _, kind := range []string{"ro", "rw"} {
+		mounts, err := docker.ParseMounts(v.String(key+"default-"+kind+"-mounts", ""))
+		if err != nil {
+			v.Fail(fmt.Errorf("%sdefault-%s-mounts: %w", key, kind, err))
+		}
+		for _, m := range mounts {
+			m.ReadOnly = kind == "ro"
+			p.DefaultMounts = append(p.DefaultMounts, m)
+		}
+	}
+	if v.Bool(key+"privileged-containers.allowed", false) {
+		if err := n.privileged(p, n.conf, key+"privileged-containers.acl"); err != nil {
+			return nil, err
+		}
+	}
+	cfg, err := readExecutorCfg(filepath.Join(n.opt.ConfigDir, "container-executor.cfg"))
+	if err != nil {
+		return nil, err
+	}
+	p.ROMounts, p.RWMounts = cfg["docker.allowed.ro-mounts"], cfg["docker.allowed.rw-mounts"]
+	return p, v.Err()
+}
+
+func (n *node) privileged(p *docker.Policy, c *conf.Config, key string) error {
+	groups, err := security.NewGroups(c)
+	if err != nil {
+		return err
+	}
+	acl := security.ACLFrom(c, key, "")
+	lookup := groups.Func(func(err error) { n.log.Warn("groups of a user are not known", "error", err) })
+	p.Privileged = func(user string) bool { return acl.Allows(user, lookup) }
+	return nil
+}
+
+// readExecutorCfg reads the lists of container-executor.cfg: key=value,value lines below [sections],
+// whose keys are unique. An absent file holds nothing.
+func readExecutorCfg(file string) (map[string][]string, error) {
+	out := map[string][]string{}
+	f, err := os.Open(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return out, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close() //nolint:errcheck // only read
+	sc := bufio.NewScanner(f)
+	for sc.Scan() {
+		line, _, _ := strings.Cut(sc.Text(), "#")
+		if k, v, ok := strings.Cut(line, "="); ok {
+			for x := range strings.SplitSeq(v, ",") {
+				if x = strings.TrimSpace(x); x != "" {
+					out[strings.TrimSpace(k)] = append(out[strings.TrimSpace(k)], x)
+				}
+			}
+		}
+	}
+	return out, sc.Err()
+}
