@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -30,6 +31,7 @@ type node struct {
 	registered *yarnpb.RegisterNodeManagerResponseProto
 	stop       context.CancelFunc
 	done       chan struct{}
+	silent     atomic.Bool // does not heartbeat
 
 	mu      sync.Mutex
 	running map[string]*yarnpb.ContainerIdProto
@@ -122,6 +124,9 @@ func (n *node) heartbeats(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-time.After(heartbeatInterval):
+		}
+		if n.silent.Load() {
+			continue
 		}
 		reply := &yarnpb.NodeHeartbeatResponseProto{}
 		err := n.tracker.Call(ctx, "nodeHeartbeat", &yarnpb.NodeHeartbeatRequestProto{
