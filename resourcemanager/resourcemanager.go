@@ -189,8 +189,7 @@ func (r *ResourceManager) makeService(s *settings.Settings, version string, bega
 	if err != nil {
 		return err
 	}
-	delegation, err := security.NewDelegationTokens(security.DelegationConfig{KeyUpdateInterval: 24 * time.Hour, RenewInterval: 24 * time.Hour, MaxLifetime: 7 * 24 * time.Hour},
-		d, rand.Reader, keys, issued, sequence, began)
+	delegation, err := security.NewDelegationTokens(s.Delegation, d, rand.Reader, keys, issued, sequence, began)
 	if err != nil {
 		return err
 	}

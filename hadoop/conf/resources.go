@@ -3,7 +3,6 @@ package conf
 import (
 	"fmt"
 	"math"
-	"math/bits"
 	"regexp"
 	"strconv"
 	"strings"
@@ -47,7 +46,7 @@ func resourceUnit(c *Config, name string) (string, error) {
 	}
 	key := resourceTypesKey + "." + name + ".units"
 	unit := c.String(key, "")
-	if _, ok := unitFactor[unit]; !ok {
+	if !yarn.KnownUnit(unit) {
 		return "", c.Invalid(key, "one of p n u m k M G T P Ki Mi Gi Ti Pi")
 	}
 	if fixed, ok := map[string]string{yarn.MemoryName: "Mi", yarn.VCoresName: ""}[name]; ok && unit != "" && unit != fixed {
@@ -108,13 +107,6 @@ func (v *Values) amount(key, unit string, def int64) int64 {
 	return n
 }
 
-// unitFactor is a unit as numerator and denominator against one.
-var unitFactor = map[string][2]uint64{
-	"": {1, 1}, "p": {1, 1e12}, "n": {1, 1e9}, "u": {1, 1e6}, "m": {1, 1e3},
-	"k": {1e3, 1}, "M": {1e6, 1}, "G": {1e9, 1}, "T": {1e12, 1}, "P": {1e15, 1},
-	"Ki": {1 << 10, 1}, "Mi": {1 << 20, 1}, "Gi": {1 << 30, 1}, "Ti": {1 << 40, 1}, "Pi": {1 << 50, 1},
-}
-
 // ParseAmount reads a whole number with an optional unit ("4", "2Gi") into the given
 // unit, rounding down. A number without unit is in that unit already.
 func ParseAmount(text, unit string) (int64, error) {
@@ -127,38 +119,5 @@ func ParseAmount(text, unit string) (int64, error) {
 	if from == "" {
 		return n, nil
 	}
-	return ConvertUnit(n, from, unit)
-}
-
-// ConvertUnit turns n of unit from into unit to, rounding down; it refuses unknown units and overflow.
-func ConvertUnit(n int64, from, to string) (int64, error) {
-	f, ok := unitFactor[from]
-	if !ok {
-		return 0, fmt.Errorf("unknown unit %q; know p n u m k M G T P Ki Mi Gi Ti Pi", from)
-	}
-	t, ok := unitFactor[to]
-	if !ok {
-		return 0, fmt.Errorf("unknown unit %q; know p n u m k M G T P Ki Mi Gi Ti Pi", to)
-	}
-	if from == to {
-		return n, nil
-	}
-	over := fmt.Errorf("%d%s does not fit 63 bits in unit %q", n, from, to)
-	high, numerator := bits.Mul64(f[0], t[1])
-	if high != 0 {
-		return 0, over
-	}
-	high, denominator := bits.Mul64(f[1], t[0])
-	if high != 0 {
-		return 0, nil // a whole unit of to is beyond any 63-bit amount of from
-	}
-	high, low := bits.Mul64(uint64(n), numerator)
-	if high >= denominator {
-		return 0, over
-	}
-	quotient, _ := bits.Div64(high, low, denominator)
-	if quotient > math.MaxInt64 {
-		return 0, over
-	}
-	return int64(quotient), nil
+	return yarn.ConvertUnit(n, from, unit)
 }

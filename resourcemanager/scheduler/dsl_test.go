@@ -172,6 +172,7 @@ func (c *cluster) finish(name string, n int) {
 // check holds the books against each other.
 func (c *cluster) check() {
 	c.t.Helper()
+	reserved := map[*queue]yarn.Resource{}
 	var total yarn.Resource
 	for _, n := range c.nodes {
 		var used yarn.Resource
@@ -188,6 +189,11 @@ func (c *cluster) check() {
 			c.t.Fatalf("the index offers %v on %s, the node %v", got, n.id, n.offered())
 		}
 		total = total.Add(n.total)
+		if r := n.reserved; r != nil {
+			for q := r.app.queue; q != nil; q = q.parent {
+				reserved[q] = reserved[q].Add(r.size)
+			}
+		}
 	}
 	if total != c.total {
 		c.t.Fatalf("total is %v, nodes have %v", c.total, total)
@@ -220,6 +226,9 @@ func (c *cluster) check() {
 	for _, q := range c.queues {
 		if used[q] != q.used || pending[q] != q.pending.containers {
 			c.t.Fatalf("queue %s uses %v and wants %d, counted %v and %d", q.path, q.used, q.pending.containers, used[q], pending[q])
+		}
+		if reserved[q] != q.reserved.resource {
+			c.t.Fatalf("queue %s has %v reserved, its nodes %v", q.path, q.reserved.resource, reserved[q])
 		}
 		if !c.cfg.fits(q.used, q.maximum) && len(q.children) == 0 && c.strict() {
 			c.t.Fatalf("queue %s uses %v of at most %v", q.path, q.used, q.maximum)

@@ -8,7 +8,8 @@ type Pending struct {
 	Resource   yarn.Resource
 	Active     bool // past the AM share
 	Reason     Reason
-	Reserved   yarn.NodeID // the node held back for it, if any
+	Reserved   yarn.NodeID   // the node held back for it, if any
+	Held       yarn.Resource // what the node is held back for: one container
 }
 
 // Why says what an application waits for and the reason of the last pass.
@@ -19,7 +20,7 @@ func (s *Scheduler) Why(id yarn.ApplicationID) Pending {
 	}
 	p := Pending{Containers: a.outstanding.containers, Resource: a.outstanding.resource, Active: a.active, Reason: a.skipped}
 	if r := a.reservation(); r != nil {
-		p.Reserved = r.node.id
+		p.Reserved, p.Held = r.node.id, r.size
 	}
 	return p
 }
@@ -56,6 +57,8 @@ type QueueInfo struct {
 	Containers             int64
 	PendingContainers      int64
 	Pending                yarn.Resource
+	ReservedContainers     int64 // nodes held back for larger asks, one container each
+	Reserved               yarn.Resource
 	Apps, ActiveApps       int // of a leaf, or of all leaves below
 	WaitingApps            int
 	AMUsed, AMLimit        yarn.Resource
@@ -98,6 +101,7 @@ func (s *Scheduler) describe(q *queue) QueueInfo {
 		Path: q.path, Config: q.cfg, Leaf: q.leaf(), AbsCapacity: q.absCapacity, AbsMax: q.absMax,
 		Guaranteed: q.guaranteed, Maximum: q.maximum, Used: q.used, Containers: q.containers,
 		PendingContainers: q.pending.containers, Pending: q.pending.resource,
+		ReservedContainers: q.reserved.containers, Reserved: q.reserved.resource,
 	}
 	info.Config.Children = nil
 	for _, c := range q.children {

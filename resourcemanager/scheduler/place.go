@@ -274,6 +274,7 @@ type reservation struct {
 	node *node
 	ask  *ask
 	app  *app
+	size yarn.Resource // of one container of the ask
 }
 
 // reserve holds back the node that needs to free least for the ask, so that smaller asks
@@ -304,8 +305,9 @@ func (s *Scheduler) reserve(a *app, k *ask, p *Part, ok func(*node) bool) Reason
 		}
 		return TooLarge
 	}
-	r := &reservation{node: best, ask: k, app: a}
+	r := &reservation{node: best, ask: k, app: a, size: p.Capability}
 	best.reserved, k.reserved = r, r
+	a.queue.hold(r.size, 1)
 	if !scattered {
 		s.starving = r
 	}
@@ -371,8 +373,9 @@ func (s *Scheduler) unreserve(n *node) {
 	if s.starving == n.reserved {
 		s.starving = nil
 	}
-	n.reserved.ask.reserved = nil
-	n.reserved = nil
+	r := n.reserved
+	r.app.queue.hold(yarn.Resource{}.Sub(r.size), -1)
+	r.ask.reserved, n.reserved = nil, nil
 	s.freed++
 	s.refresh(n)
 }

@@ -22,6 +22,7 @@ type queue struct {
 
 	used       yarn.Resource
 	containers int64
+	reserved   demand // nodes held back, and the containers they are held back for
 	pending    demand
 	ready      int    // active applications below that want something
 	blocked    uint64 // the pass in which nothing below could be placed
@@ -130,6 +131,14 @@ func (q *queue) charge(r yarn.Resource, n int64) {
 	for ; q != nil; q = q.parent {
 		q.used = q.used.Add(r)
 		q.containers += n
+	}
+}
+
+// hold adds n reservations of r in all to the queue and all above it.
+func (q *queue) hold(r yarn.Resource, n int64) {
+	for ; q != nil; q = q.parent {
+		q.reserved.resource = q.reserved.resource.Add(r)
+		q.reserved.containers += n
 	}
 }
 

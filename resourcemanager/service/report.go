@@ -83,15 +83,18 @@ func Diagnostics(v *core.AppView) string {
 func (s *Service) usage(v *core.AppView) *yarnpb.ApplicationResourceUsageReportProto {
 	types := s.Settings.Types
 	mem, cores := v.Seconds(s.Clock().UnixMilli())
-	running := int32(v.Running)
+	running, reserved := int32(v.Running), int32(0)
+	if !v.Pending.Held.IsZero() {
+		reserved = 1
+	}
 	if v.State.Final() {
-		running = -1
+		running, reserved = -1, -1
 	}
 	view := s.Core.View()
 	queue, cluster := Shares(view, v)
 	return &yarnpb.ApplicationResourceUsageReportProto{
-		NumUsedContainers: new(running), NumReservedContainers: new(int32(0)), UsedResources: wire.Resource(v.Used, types),
-		ReservedResources: wire.Resource(yarn.Resource{}, types), NeededResources: wire.Resource(v.Used.Add(v.Pending.Resource), types),
+		NumUsedContainers: new(running), NumReservedContainers: &reserved, UsedResources: wire.Resource(v.Used, types),
+		ReservedResources: wire.Resource(v.Pending.Held, types), NeededResources: wire.Resource(v.Used.Add(v.Pending.Resource), types),
 		MemorySeconds: new(mem), VcoreSeconds: new(cores), QueueUsagePercentage: new(queue), ClusterUsagePercentage: new(cluster),
 		PreemptedMemorySeconds: new(int64(0)), PreemptedVcoreSeconds: new(int64(0)),
 	}
@@ -260,6 +263,7 @@ func (s *Service) queueInfo(view *core.View, q *scheduler.QueueInfo, user string
 			PendingMemoryMB: new(q.Pending[yarn.Memory]), AvailableVCores: new(max(0, q.Maximum[yarn.VCores]-q.Used[yarn.VCores])),
 			AllocatedVCores: new(q.Used[yarn.VCores]), PendingVCores: new(q.Pending[yarn.VCores]),
 			AllocatedContainers: new(q.Containers), PendingContainers: new(q.PendingContainers),
+			ReservedMemoryMB: new(q.Reserved[yarn.Memory]), ReservedVCores: new(q.Reserved[yarn.VCores]), ReservedContainers: new(q.ReservedContainers),
 		},
 		QueueConfigurationsMap: []*yarnpb.QueueConfigurationsMapProto{{PartitionName: new(""), QueueConfigurations: &yarnpb.QueueConfigurationsProto{
 			Capacity: fraction(q.Config.Capacity), AbsoluteCapacity: fraction(q.AbsCapacity), MaxCapacity: fraction(q.Config.MaxCapacity),

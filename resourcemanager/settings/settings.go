@@ -14,6 +14,7 @@ import (
 	"heddle/resourcemanager/scheduler"
 	"heddle/resourcemanager/tokens"
 	"heddle/yarn"
+	"heddle/yarn/client"
 )
 
 // Settings is the ResourceManager's configuration.
@@ -46,6 +47,7 @@ type Settings struct {
 	BlacklistAMNodes bool
 	AMRM, NM, Keys   tokens.Rolling // Keys: container tokens
 	UseIP            bool
+	Delegation       security.DelegationConfig
 
 	QOP               []string
 	MaxDataLength     int
@@ -116,7 +118,14 @@ func From(c, sched *conf.Config, dir string) (*Settings, error) {
 	s.AMRM = rolling(v, "yarn.resourcemanager.am-rm-tokens.master-key-rolling-interval-secs", s.AMExpiry)
 	s.NM = rolling(v, "yarn.resourcemanager.nm-tokens.master-key-rolling-interval-secs", s.NodeExpiry)
 	s.Keys = rolling(v, "yarn.resourcemanager.container-tokens.master-key-rolling-interval-secs", s.NodeExpiry)
-	s.QOP = protection(v)
+	qop, err := client.Protection(c)
+	v.Fail(err)
+	s.QOP = qop
+	s.Delegation = security.DelegationConfig{
+		KeyUpdateInterval: v.Duration("yarn.resourcemanager.delegation.key.update-interval", 24*time.Hour, time.Millisecond),
+		RenewInterval:     v.Duration("yarn.resourcemanager.delegation.token.renew-interval", 24*time.Hour, time.Millisecond),
+		MaxLifetime:       v.Duration("yarn.resourcemanager.delegation.token.max-lifetime", 7*24*time.Hour, time.Millisecond),
+	}
 	s.MinimumNode = yarn.NewResource(v.Int64("yarn.scheduler.minimum-allocation-mb", 1024), v.Int64("yarn.scheduler.minimum-allocation-vcores", 1))
 	types, err := conf.ResourceTypes(c)
 	if err != nil {
@@ -133,20 +142,6 @@ func From(c, sched *conf.Config, dir string) (*Settings, error) {
 
 func rolling(v *conf.Values, key string, expiry time.Duration) tokens.Rolling {
 	return tokens.Rolling{Interval: v.Duration(key, 86400*time.Second, time.Second), Delay: expiry + expiry/2}
-}
-
-var qops = map[string]string{"authentication": "auth", "integrity": "auth-int", "privacy": "auth-conf"}
-
-func protection(v *conf.Values) (out []string) {
-	for _, name := range v.Strings("hadoop.rpc.protection", "authentication") {
-		q, ok := qops[strings.ToLower(name)]
-		if !ok {
-			v.Fail(v.Config.Invalid("hadoop.rpc.protection", "authentication, integrity or privacy"))
-			continue
-		}
-		out = append(out, q)
-	}
-	return out
 }
 
 // refuse says no to what would make the cluster silently unsafe or wrong.

@@ -78,12 +78,14 @@ func (w *Web) application(v *core.AppView) appInfo {
 		Progress: v.Progress() * 100, TrackingUI: "UNASSIGNED", Diagnostics: service.Diagnostics(v), ClusterID: v.ID.ClusterTimestamp,
 		Type: v.Type, Tags: strings.Join(v.Tags, ","), Priority: v.Priority, Started: v.Start, Launched: v.Launch, Finished: v.Finish,
 		Elapsed: now - v.Start, AllocatedMB: v.Used[yarn.Memory], AllocatedCores: v.Used[yarn.VCores], Running: v.Running,
+		ReservedMB: v.Pending.Held[yarn.Memory], ReservedCores: v.Pending.Held[yarn.VCores],
 		MemorySeconds: mem, CoreSeconds: cores, QueueShare: queue, ClusterShare: cluster, LogStatus: logStates[v.LogState],
 		Unmanaged: v.Unmanaged, Seconds: entries{[]entry{{yarn.MemoryName, mem}, {yarn.VCoresName, cores}}},
 		Timeouts: map[string]any{"timeout": []map[string]any{{"type": "LIFETIME", "expiryTime": "UNLIMITED", "remainingTimeInSeconds": -1}}},
 	}
 	if v.Finish > 0 {
 		out.Elapsed, out.Running, out.AllocatedMB, out.AllocatedCores = v.Finish-v.Start, -1, -1, -1
+		out.ReservedMB, out.ReservedCores = -1, -1
 	}
 	if v.OriginalURL != "" {
 		out.TrackingUI = "ApplicationMaster"

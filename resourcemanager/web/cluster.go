@@ -64,13 +64,14 @@ func (w *Web) metrics(*http.Request) (string, any, error) {
 		AppsFailed: t.apps[yarn.AppFailed], AppsKilled: t.apps[yarn.AppKilled],
 		AvailableMB: free[yarn.Memory], AllocatedMB: t.used[yarn.Memory], PendingMB: t.pending[yarn.Memory],
 		AvailableCores: free[yarn.VCores], AllocatedCores: t.used[yarn.VCores], PendingCores: t.pending[yarn.VCores],
+		ReservedMB: t.reserved[yarn.Memory], ReservedCores: t.reserved[yarn.VCores], ContainersReserved: t.reservedContainers,
 		ContainersAllocated: t.containers, ContainersPending: t.pendingContainers, TotalMB: t.total[yarn.Memory], TotalCores: t.total[yarn.VCores],
 		UtilizedMB: t.utilizedMB, UtilizedCores: t.utilizedCores, UtilizedMBPercent: percent(t.utilizedMB, t.total[yarn.Memory]),
 		UtilizedCorePercent: percent(t.utilizedCores, t.total[yarn.VCores]), TotalNodes: nodes,
 		LostNodes: t.nodes[yarn.NodeLost], UnhealthyNodes: t.nodes[yarn.NodeUnhealthy], Decommissioning: t.nodes[yarn.NodeDecommissioning],
 		Decommissioned: t.nodes[yarn.NodeDecommissioned], RebootedNodes: t.nodes[yarn.NodeRebooted], ActiveNodes: t.nodes[yarn.NodeRunning],
 		ShutdownNodes: t.nodes[yarn.NodeShutdown], UsedAll: w.resource(t.used), TotalAll: w.resource(t.total),
-		ReservedAll: w.resource(yarn.Resource{}), ContainersAll: t.containers, CrossPartition: true,
+		ReservedAll: w.resource(t.reserved), ContainersAll: t.containers, CrossPartition: true,
 	}, nil
 }
 

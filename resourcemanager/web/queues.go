@@ -40,7 +40,7 @@ func (w *Web) queue(v *core.View, q *scheduler.QueueInfo) map[string]any {
 		"queueName": q.Config.Name, "queuePath": q.Path, "maxParallelApps": 2147483647, "isAbsoluteResource": false,
 		"absoluteCapacity": pct(q.AbsCapacity), "absoluteMaxCapacity": pct(q.AbsMax), "absoluteUsedCapacity": abs,
 		"numApplications": q.Apps, "state": state(q), "resourcesUsed": w.resource(q.Used), "hideReservationQueues": false, "nodeLabels": []string{"*"},
-		"allocatedContainers": q.Containers, "reservedContainers": 0, "pendingContainers": q.PendingContainers,
+		"allocatedContainers": q.Containers, "reservedContainers": q.ReservedContainers, "pendingContainers": q.PendingContainers,
 		"capacities": map[string]any{"queueCapacitiesByPartition": []any{map[string]any{
 			"partitionName": "", "capacity": pct(q.Config.Capacity), "usedCapacity": used, "maxCapacity": pct(q.Config.MaxCapacity),
 			"absoluteCapacity": pct(q.AbsCapacity), "absoluteUsedCapacity": abs, "absoluteMaxCapacity": pct(q.AbsMax),
@@ -48,7 +48,7 @@ func (w *Web) queue(v *core.View, q *scheduler.QueueInfo) map[string]any {
 			"configuredMinResource": w.resource(yarn.Resource{}), "configuredMaxResource": w.resource(yarn.Resource{}),
 			"effectiveMinResource": w.resource(q.Guaranteed), "effectiveMaxResource": w.resource(q.Maximum),
 		}}},
-		"resources": map[string]any{"resourceUsagesByPartition": []any{w.usages(q.Used, q.Pending, q.AMUsed, q.AMLimit, q.UserAMLimit)}},
+		"resources": map[string]any{"resourceUsagesByPartition": []any{w.usages(q.Used, q.Reserved, q.Pending, q.AMUsed, q.AMLimit, q.UserAMLimit)}},
 		"mode":      "percentage", "queueType": "parent", "creationMethod": "static", "autoCreationEligibility": "off",
 		"preemptionDisabled": true, "intraQueuePreemptionDisabled": true, "defaultPriority": 0, "isAutoCreatedLeafQueue": false,
 	}
@@ -75,8 +75,8 @@ func state(q *scheduler.QueueInfo) string {
 	return "RUNNING"
 }
 
-func (w *Web) usages(used, pending, am, amLimit, userAM yarn.Resource) map[string]any {
-	return map[string]any{"partitionName": "", "used": w.resource(used), "reserved": w.resource(yarn.Resource{}), "pending": w.resource(pending),
+func (w *Web) usages(used, reserved, pending, am, amLimit, userAM yarn.Resource) map[string]any {
+	return map[string]any{"partitionName": "", "used": w.resource(used), "reserved": w.resource(reserved), "pending": w.resource(pending),
 		"amUsed": w.resource(am), "amLimit": w.resource(amLimit), "userAmLimit": w.resource(userAM)}
 }
 

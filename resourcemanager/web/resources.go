@@ -43,8 +43,9 @@ func (w *Web) resource(r yarn.Resource) resourceInfo {
 type totals struct {
 	apps                                    map[yarn.AppState]int
 	nodes                                   map[yarn.NodeState]int
-	total, used, pending                    yarn.Resource
+	total, used, pending, reserved          yarn.Resource
 	containers, pendingContainers           int64
+	reservedContainers                      int64
 	submitted, pendingApps, runningApps     int
 	utilizedMB, utilizedCores, nodesMeasure int64
 }
@@ -64,6 +65,7 @@ func (w *Web) totals(v *core.View) totals {
 	}
 	root := v.Queues[0]
 	t.containers, t.pendingContainers, t.pending = root.Containers, root.PendingContainers, root.Pending
+	t.reservedContainers, t.reserved = root.ReservedContainers, root.Reserved
 	t.submitted = int(v.Counts.AppsSubmitted)
 	t.runningApps = t.apps[yarn.AppRunning]
 	t.pendingApps = t.apps[yarn.AppAccepted] + t.apps[yarn.AppSubmitted] + t.apps[yarn.AppNewSaving] + t.apps[yarn.AppNew]

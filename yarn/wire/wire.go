@@ -79,37 +79,11 @@ func ResourceFrom(p *yarnpb.ResourceProto, types *yarn.ResourceTypes) (yarn.Reso
 		if i <= yarn.VCores {
 			continue // the fields above are what every client sets
 		}
-		amount, err := convert(v.GetValue(), v.GetUnits(), types.At(i).Unit)
+		amount, err := yarn.ConvertUnit(v.GetValue(), v.GetUnits(), types.At(i).Unit)
 		if err != nil {
 			return r, fmt.Errorf("resource type %s: %w", v.GetKey(), err)
 		}
 		r[i] = amount
 	}
 	return r, nil
-}
-
-// units are Hadoop's unit prefixes as a number of nano-units (p, n, u, m below one).
-var units = map[string]struct{ num, den int64 }{
-	"": {1, 1}, "p": {1, 1e12}, "n": {1, 1e9}, "u": {1, 1e6}, "m": {1, 1e3},
-	"k": {1e3, 1}, "M": {1e6, 1}, "G": {1e9, 1}, "T": {1e12, 1}, "P": {1e15, 1},
-	"Ki": {1 << 10, 1}, "Mi": {1 << 20, 1}, "Gi": {1 << 30, 1}, "Ti": {1 << 40, 1}, "Pi": {1 << 50, 1},
-}
-
-func convert(n int64, from, to string) (int64, error) {
-	if from == to {
-		return n, nil
-	}
-	f, ok := units[from]
-	if !ok {
-		return 0, fmt.Errorf("unknown unit %q", from)
-	}
-	t, ok := units[to]
-	if !ok {
-		return 0, fmt.Errorf("unknown unit %q", to)
-	}
-	v := float64(n) * float64(f.num) / float64(f.den) * float64(t.den) / float64(t.num)
-	if v >= 1<<62 || v <= -1<<62 {
-		return 0, fmt.Errorf("%d%s is out of range", n, from)
-	}
-	return int64(v), nil
 }
