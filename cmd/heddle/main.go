@@ -24,6 +24,7 @@ func main() {
 		Commands: []*cli.Command{
 			resourceManagerCommand(),
 			nodeManagerCommand(),
+			sandboxCommand(),
 		},
 	}
 	if err := app.RunContext(ctx, os.Args); err != nil {

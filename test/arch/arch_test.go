@@ -37,6 +37,7 @@ var arrows = map[string][]string{
 	"agent":                     {"hadoop/fs", "jobspec"},
 	"applicationmaster":         {"yarn", "hadoop", "hadoop-proto", "jobspec", "statemachine"},
 	"jobserver":                 {"yarn", "hadoop", "hadoop-proto", "jobspec"},
+	"sandbox":                   {},
 	"simulator":                 {"yarn", "resourcemanager/scheduler"},
 	"cmd":                       {""},
 	"test":                      {""},
