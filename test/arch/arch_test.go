@@ -37,7 +37,7 @@ var arrows = map[string][]string{
 	"agent":                     {"hadoop/fs", "jobspec"},
 	"applicationmaster":         {"yarn", "hadoop", "hadoop-proto", "jobspec", "statemachine"},
 	"jobserver":                 {"yarn", "hadoop", "hadoop-proto", "jobspec"},
-	"sandbox":                   {},
+	"sandbox":                   {"hadoop/conf"}, // its test reads what it wrote
 	"simulator":                 {"yarn", "resourcemanager/scheduler"},
 	"cmd":                       {""},
 	"test":                      {""},
