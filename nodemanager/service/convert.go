@@ -72,10 +72,10 @@ func resourceFrom(r *yarnpb.StringLocalResourceMapProto) (localizer.Resource, er
 	if x.Name == "" || v.GetResource().GetFile() == "" {
 		return x, fmt.Errorf("Null resource URL for local resource %s : %v", x.Name, v) //nolint:revive // Hadoop's text
 	}
-	if x.Type.String() == "" {
+	if v.Type == nil || x.Type.String() == "" {
 		return x, fmt.Errorf("Null resource type for local resource %s : %v", x.Name, v) //nolint:revive // Hadoop's text
 	}
-	if x.Visibility < localizer.Public || x.Visibility > localizer.Application {
+	if v.Visibility == nil || x.Visibility < localizer.Public || x.Visibility > localizer.Application {
 		return x, fmt.Errorf("Null resource visibility for local resource %s : %v", x.Name, v) //nolint:revive // Hadoop's text
 	}
 	return x, nil
