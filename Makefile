@@ -4,14 +4,17 @@ GO ?= go
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 
-.PHONY: help build setup test unit interop rules bench proto lint clean
+.PHONY: help build agent setup test unit interop rules bench proto lint clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
-build: ## build bin/heddle
+build: agent ## build bin/heddle, with the tasks' agent inside
 	@mkdir -p bin
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/heddle
+
+agent: ## build the static agent that heddle embeds
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o agent/embedded/bin/ ./cmd/heddle-agent
 
 setup: ## fetch what the tests need (Hadoop's jars, packages), once, outside the tree
 	test/setup/hadoop.sh
@@ -40,4 +43,4 @@ lint: ## format, vet, import arrows; golangci-lint where it is installed
 	@if command -v golangci-lint >/dev/null; then golangci-lint run; else echo 'golangci-lint is not installed: only format, vet and import arrows were checked'; fi
 
 clean: ## remove what build made
-	rm -rf bin
+	rm -rf bin agent/embedded/bin/heddle-agent

@@ -7,6 +7,8 @@ import (
 	"os"
 
 	"github.com/urfave/cli/v2"
+
+	"heddle/hadoop/conf"
 )
 
 // configFlag is the --config of every daemon.
@@ -24,4 +26,16 @@ func configDir(c *cli.Context) (string, error) {
 		return "", fmt.Errorf("configuration directory %s is not there; give another with --config", dir)
 	}
 	return dir, nil
+}
+
+// clientConf is a client command's configuration: that of configDir, or Hadoop's defaults where none is named.
+func clientConf(c *cli.Context) (*conf.Config, error) {
+	if cmp.Or(c.String("config"), os.Getenv("HADOOP_CONF_DIR"), os.Getenv("YARN_CONF_DIR")) == "" {
+		return conf.WithDefaults(), nil
+	}
+	dir, err := configDir(c)
+	if err != nil {
+		return nil, err
+	}
+	return conf.Load(dir)
 }

@@ -25,6 +25,7 @@ func main() {
 			resourceManagerCommand(),
 			nodeManagerCommand(),
 			sandboxCommand(),
+			fsCommand(),
 		},
 	}
 	if err := app.RunContext(ctx, os.Args); err != nil {

@@ -34,8 +34,10 @@ var arrows = map[string][]string{
 	"resourcemanager":           {"yarn", "hadoop", "hadoop-proto", "statemachine", "store", "persist"},
 	"nodemanager":               {"yarn", "hadoop", "hadoop-proto", "executor", "statemachine", "store"},
 	"jobspec":                   {},
-	"agent":                     {"hadoop/fs", "jobspec"},
-	"applicationmaster":         {"yarn", "hadoop", "hadoop-proto", "jobspec", "statemachine"},
+	"job":                       {"yarn", "hadoop", "hadoop-proto", "jobspec"}, // what clients, AM and agents share of a running job
+	"agent":                     {"hadoop/fs", "hadoop/security", "jobspec", "job/rendezvous"},
+	"agent/embedded":            {},
+	"applicationmaster":         {"yarn", "hadoop", "hadoop-proto", "jobspec", "statemachine", "job"},
 	"jobserver":                 {"yarn", "hadoop", "hadoop-proto", "jobspec"},
 	"sandbox":                   {"hadoop/conf"}, // its test reads what it wrote
 	"simulator":                 {"yarn", "resourcemanager/scheduler"},
