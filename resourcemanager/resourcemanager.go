@@ -158,7 +158,7 @@ func (r *ResourceManager) makeCore(s *settings.Settings, sched *scheduler.Schedu
 	r.core = core.New(core.Config{
 		ClusterTimestamp: began.UnixMilli(), Epoch: epoch, MaxAttempts: s.MaxAttempts, NodeExpiry: s.NodeExpiry, AMExpiry: s.AMExpiry,
 		AllocationExpiry: s.AllocationExpiry, MaxCompleted: s.MaxCompleted, LogAggregation: s.LogAggregation,
-		BlacklistAMNodes: s.BlacklistAMNodes, DiagnosticsLength: s.DiagnosticsLength,
+		BlacklistAMNodes: s.BlacklistAMNodes, BlacklistAtMost: s.BlacklistAtMost, DiagnosticsLength: s.DiagnosticsLength,
 		TrackingURL: func(id yarn.ApplicationID) string { return "http://" + s.WebPublic + "/cluster/app/" + id.String() },
 	}, sched, recorder, r.launch, r.clock, r.log)
 	r.core.Recover(rec)

@@ -210,13 +210,27 @@ type Finish struct {
 	Tracking    string
 }
 
-// Unregister records an AM's farewell and waits until it is durable. ok is false where
-// the attempt is not the running one.
+// Unregister records an AM's farewell and waits until it is durable. An AM that asks again,
+// since it never saw the answer, waits for the same. ok is false where the attempt is
+// neither running nor has said farewell.
 func (c *Core) Unregister(ctx context.Context, id yarn.AttemptID, f Finish) (ok bool, err error) {
 	saved := make(chan error, 1)
 	err = c.call(ctx, func() {
 		a := c.apps[id.Application]
-		if a == nil || a.current == nil || a.current.id != id || a.current.state != attemptRunning {
+		if a == nil || a.current == nil || a.current.id != id {
+			return
+		}
+		switch a.current.state {
+		case attemptRunning:
+		case attemptFinishing, attemptFinished:
+			ok = true
+			if a.state == appFinalSaving {
+				a.enders = append(a.enders, saved)
+			} else {
+				saved <- nil
+			}
+			return
+		default:
 			return
 		}
 		ok = true

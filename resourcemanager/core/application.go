@@ -226,8 +226,8 @@ func (s *appStep) retry() appState {
 	}
 	limit := s.maxAttempts()
 	if len(s.failures) < limit && !s.sub.Unmanaged {
-		if c.cfg.BlacklistAMNodes && s.attempt.am != nil && s.attempt.blame() {
-			s.badNodes = append(s.badNodes, s.attempt.am.Node.Host)
+		if am := s.attempt.am; c.cfg.BlacklistAMNodes && am != nil && s.attempt.blame() && !slices.Contains(s.badNodes, am.Node.Host) {
+			s.badNodes = append(s.badNodes, am.Node.Host)
 		}
 		s.newAttempt()
 		return appAccepted

@@ -101,7 +101,7 @@ func init() {
 		{From: attemptScheduled, On: attemptGranted, To: []attemptState{attemptAllocatedSaving}, Action: (*attemptStep).allocated},
 		{From: attemptScheduled, On: attemptKill, To: []attemptState{attemptKilled}, Action: (*attemptStep).kill},
 		{From: attemptScheduled, On: attemptFail, To: []attemptState{attemptFailed}, Action: (*attemptStep).failAsked},
-		{From: attemptAllocatedSaving, On: attemptSaved, To: []attemptState{attemptAllocated}, Action: (*attemptStep).launch},
+		{From: attemptAllocatedSaving, On: attemptSaved, To: []attemptState{attemptAllocated, attemptFailed}, Action: (*attemptStep).launch},
 		{From: attemptAllocatedSaving, On: attemptContainerDone, To: []attemptState{attemptFailed}, Action: (*attemptStep).amDied},
 		{From: attemptAllocatedSaving, On: attemptKill, To: []attemptState{attemptKilled}, Action: (*attemptStep).kill},
 		{From: attemptAllocatedSaving, On: attemptFail, To: []attemptState{attemptFailed}, Action: (*attemptStep).failAsked},
@@ -111,7 +111,7 @@ func init() {
 		{From: attemptAllocated, On: attemptContainerDone, To: []attemptState{attemptFailed}, Action: (*attemptStep).amDied},
 		{From: attemptAllocated, On: attemptKill, To: []attemptState{attemptKilled}, Action: (*attemptStep).kill},
 		{From: attemptAllocated, On: attemptFail, To: []attemptState{attemptFailed}, Action: (*attemptStep).failAsked},
-		{From: attemptUnmanagedSaving, On: attemptSaved, To: []attemptState{attemptLaunched}, Action: (*attemptStep).launched},
+		{From: attemptUnmanagedSaving, On: attemptSaved, To: []attemptState{attemptLaunched, attemptFailed}, Action: (*attemptStep).open},
 		{From: attemptUnmanagedSaving, On: attemptKill, To: []attemptState{attemptKilled}, Action: (*attemptStep).kill},
 		{From: attemptLaunched, On: attemptRegister, To: []attemptState{attemptRunning}, Action: (*attemptStep).register},
 		{From: attemptLaunched, On: attemptContainerDone, To: []attemptState{attemptFailed}, Action: (*attemptStep).amDied},
@@ -171,7 +171,7 @@ func (c *Core) startAttempt(t *attempt) {
 	}
 	requests := make([]scheduler.Request, len(a.sub.AM))
 	copy(requests, a.sub.AM)
-	if err := c.sched.StartAttempt(t.id, !a.sub.Unmanaged, 0, requests, a.badNodes, c.now()); err != nil {
+	if err := c.sched.StartAttempt(t.id, !a.sub.Unmanaged, 0, requests, c.avoided(a), c.now()); err != nil {
 		c.log.Error("the scheduler refused an attempt", "attempt", t.id, "error", err)
 		return
 	}
@@ -181,14 +181,18 @@ func (c *Core) startAttempt(t *attempt) {
 	c.touchApp(a)
 }
 
+// avoided are the hosts that the application's next AM should not go to: none where they
+// are too large a part of the cluster, since then the nodes are hardly the cause.
+func (c *Core) avoided(a *application) []string {
+	if int64(len(a.badNodes))*scheduler.Million >= c.cfg.BlacklistAtMost*int64(c.counts.NodesRunning) {
+		return nil
+	}
+	return a.badNodes
+}
+
 func (c *Core) saveAttempt(t *attempt) {
 	c.recorder.SaveAttempt(t.record(false), func(err error) {
-		c.post(func() {
-			if err != nil {
-				c.log.Error("an attempt could not be stored", "attempt", t.id, "error", err)
-			}
-			c.fireAttempt(t, attemptSaved, attemptNews{err: err})
-		})
+		c.post(func() { c.fireAttempt(t, attemptSaved, attemptNews{err: err}) })
 	})
 }
 
@@ -198,7 +202,16 @@ func (s *attemptStep) allocated() attemptState {
 	return attemptAllocatedSaving
 }
 
+// unsaved ends an attempt that a restart would not know: its AM would be an orphan.
+func (s *attemptStep) unsaved() attemptState {
+	s.core.log.Error("an attempt could not be stored", "attempt", s.id, "error", s.news.err)
+	return s.fail(fmt.Sprintf("Attempt %s could not be stored: %v", s.id, s.news.err))
+}
+
 func (s *attemptStep) launch() attemptState {
+	if s.news.err != nil {
+		return s.unsaved()
+	}
 	t, c := s.attempt, s.core
 	t.session = c.openAMSession(t)
 	c.launcher.Launch(Launch{Grant: *t.am, Attempt: t.id, User: t.app.sub.User, App: t.app.sub.ID, Context: t.app.sub.Context, Submit: t.app.sub.SubmitTime},
@@ -212,6 +225,14 @@ func (s *attemptStep) launch() attemptState {
 			})
 		})
 	return attemptAllocated
+}
+
+// open lets an unmanaged AM in.
+func (s *attemptStep) open() attemptState {
+	if s.news.err != nil {
+		return s.unsaved()
+	}
+	return s.launched()
 }
 
 func (s *attemptStep) launched() attemptState {
@@ -310,8 +331,14 @@ func (s *attemptStep) conclude(text string, as yarn.AttemptState) {
 func (t *attempt) counts() bool { return !t.free }
 
 // blame reports whether the AM's node may be at fault, so that the next AM avoids it.
+// Ends that were ordered, or that the node already answers for, do not count.
 func (t *attempt) blame() bool {
-	return t.exit != yarn.ExitPreempted && t.exit != yarn.ExitKilledByResourceManager
+	switch t.exit {
+	case yarn.ExitSuccess, yarn.ExitPreempted, yarn.ExitAborted, yarn.ExitDisksFailed, yarn.ExitKilledByResourceManager,
+		yarn.ExitKilledByAppMaster, yarn.ExitKilledAfterAppCompletion, yarn.ExitKilledExceededVMem, yarn.ExitKilledExceededPMem:
+		return false
+	}
+	return true
 }
 
 func (t *attempt) record(final bool) AttemptRecord {

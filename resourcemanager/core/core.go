@@ -23,7 +23,8 @@ type Config struct {
 	AllocationExpiry  time.Duration // a granted container that is not started so long is taken back
 	MaxCompleted      int           // finished applications that are remembered
 	LogAggregation    bool
-	BlacklistAMNodes  bool // keep a later AM off the nodes where an earlier one failed
+	BlacklistAMNodes  bool  // keep a later AM off the nodes where an earlier one failed
+	BlacklistAtMost   int64 // part of the nodes, in parts per million, from which on no node is avoided
 	TrackingURL       func(yarn.ApplicationID) string
 	DiagnosticsLength int // bytes kept of an application's diagnostics
 }
@@ -70,8 +71,9 @@ type Core struct {
 	apps       map[yarn.ApplicationID]*application
 	containers map[yarn.ContainerID]*container
 	nodes      map[yarn.NodeID]*node
-	completed  []yarn.ApplicationID // in order of finishing
-	grantTimes []expiring           // in order of granting
+	recovered  map[yarn.NodeID][]*attempt // AMs of before the restart whose nodes have not registered yet
+	completed  []yarn.ApplicationID       // in order of finishing
+	grantTimes []expiring                 // in order of granting
 	nextApp    atomic.Int32
 	counts     Counts
 
@@ -115,7 +117,7 @@ func New(cfg Config, s *scheduler.Scheduler, r Recorder, l Launcher, clock func(
 		inbox: make(chan message, inboxLength), stopped: make(chan struct{}),
 		apps: map[yarn.ApplicationID]*application{}, containers: map[yarn.ContainerID]*container{},
 		nodes: map[yarn.NodeID]*node{}, dirtyApps: map[*application]struct{}{}, dirtyNode: map[*node]struct{}{},
-		usageOld: true,
+		recovered: map[yarn.NodeID][]*attempt{}, usageOld: true,
 	}
 	c.publish()
 	return c

@@ -233,6 +233,7 @@ func (c *Core) reconcile(n *node, r NodeRegistration) {
 			c.endContainer(k, containerKill, yarn.ExitAborted, "Container lost: its node "+n.id.String()+" registered again without it")
 		}
 	}
+	c.missAMs(n.id, reported)
 	for _, id := range r.Apps {
 		if a := c.apps[id]; a == nil || a.cleaned {
 			n.session.order(func(o *Orders) { o.CleanApps = append(o.CleanApps, id) })

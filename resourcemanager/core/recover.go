@@ -89,6 +89,22 @@ func (c *Core) resume(a *application, unknownQueue error) {
 		return
 	}
 	t.session = c.openAMSession(t)
+	if t.am != nil {
+		c.recovered[t.am.Node] = append(c.recovered[t.am.Node], t)
+	}
+}
+
+// missAMs ends the recovered attempts whose AM a node does not have: the old
+// ResourceManager may have died between storing the attempt and starting its AM.
+func (c *Core) missAMs(n yarn.NodeID, reported map[yarn.ContainerID]bool) {
+	for _, t := range c.recovered[n] {
+		if reported[t.am.ID] || t.over() {
+			continue
+		}
+		c.fireAttempt(t, attemptContainerDone, attemptNews{exit: Exit{ID: t.am.ID, Node: n, Status: yarn.ExitAborted,
+			Diagnostics: "The node registered after a restart of the ResourceManager without this container.\n"}})
+	}
+	delete(c.recovered, n)
 }
 
 func (c *Core) recoverAttempt(a *application, r AttemptRecord) *attempt {

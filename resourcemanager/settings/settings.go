@@ -45,6 +45,7 @@ type Settings struct {
 	MaxCompleted     int
 	LogAggregation   bool
 	BlacklistAMNodes bool
+	BlacklistAtMost  int64          // parts per million of the nodes
 	AMRM, NM, Keys   tokens.Rolling // Keys: container tokens
 	UseIP            bool
 	Delegation       security.DelegationConfig
@@ -103,7 +104,8 @@ func From(c, sched *conf.Config, dir string) (*Settings, error) {
 		HeartbeatMillis:  v.Duration("yarn.resourcemanager.nodemanagers.heartbeat-interval-ms", time.Second, time.Millisecond).Milliseconds(),
 		MaxCompleted:     v.Int("yarn.resourcemanager.max-completed-applications", 1000),
 		LogAggregation:   v.Bool("yarn.log-aggregation-enable", false),
-		BlacklistAMNodes: v.Bool("yarn.am.blacklisting.enabled", true),
+		BlacklistAMNodes: v.Bool("yarn.resourcemanager.am-scheduling.node-blacklisting-enabled", true),
+		BlacklistAtMost:  int64(v.Float("yarn.resourcemanager.am-scheduling.node-blacklisting-disable-threshold", 0.8) * scheduler.Million),
 		UseIP:            v.Bool("hadoop.security.token.service.use_ip", true),
 		MaxDataLength:    v.Int("ipc.maximum.data.length", 134217728),
 		ExcludePath:      v.String("yarn.resourcemanager.nodes.exclude-path", ""),
