@@ -113,6 +113,7 @@ func init() {
 		{From: attemptAllocated, On: attemptFail, To: []attemptState{attemptFailed}, Action: (*attemptStep).failAsked},
 		{From: attemptUnmanagedSaving, On: attemptSaved, To: []attemptState{attemptLaunched, attemptFailed}, Action: (*attemptStep).open},
 		{From: attemptUnmanagedSaving, On: attemptKill, To: []attemptState{attemptKilled}, Action: (*attemptStep).kill},
+		{From: attemptUnmanagedSaving, On: attemptFail, To: []attemptState{attemptFailed}, Action: (*attemptStep).failAsked},
 		{From: attemptLaunched, On: attemptRegister, To: []attemptState{attemptRunning}, Action: (*attemptStep).register},
 		{From: attemptLaunched, On: attemptContainerDone, To: []attemptState{attemptFailed}, Action: (*attemptStep).amDied},
 		{From: attemptLaunched, On: attemptExpired, To: []attemptState{attemptFailed}, Action: (*attemptStep).expired},
@@ -128,6 +129,8 @@ func init() {
 		{From: attemptFinishing, On: attemptContainerDone, To: []attemptState{attemptFinished}, Action: (*attemptStep).amEnded},
 		{From: attemptFinishing, On: attemptExpired, To: []attemptState{attemptFinished}, Action: (*attemptStep).amEnded},
 		{From: attemptFinishing, On: attemptKill, To: []attemptState{attemptFinished}, Action: (*attemptStep).amEnded},
+		{From: attemptFinishing, On: attemptLaunchDone, To: []attemptState{attemptFinishing}}, // a short AM was faster than the answer
+		{From: attemptFinished, On: attemptLaunchDone, To: []attemptState{attemptFinished}},
 		{From: attemptFinished, On: attemptContainerDone, To: []attemptState{attemptFinished}},
 		{From: attemptFinished, On: attemptKill, To: []attemptState{attemptFinished}},
 		{From: attemptFailed, On: attemptContainerDone, To: []attemptState{attemptFailed}},

@@ -183,7 +183,7 @@ func newScheduler(t *testing.T, epoch int64) *scheduler.Scheduler {
 	leaf := scheduler.QueueConfig{Name: "default", Capacity: scheduler.Million, MaxCapacity: scheduler.Million, UserLimit: scheduler.Million,
 		UserLimitFactor: 100 * scheduler.Million, MaxAMShare: scheduler.Million}
 	s, err := scheduler.New(scheduler.Config{Types: types, Calculator: scheduler.Dominant, Minimum: yarn.NewResource(1024, 1), Maximum: yarn.Resource{8192, 8, 8},
-		Root: scheduler.QueueConfig{Name: "root", Capacity: scheduler.Million, MaxCapacity: scheduler.Million, Children: []scheduler.QueueConfig{leaf}},
+		Root:              scheduler.QueueConfig{Name: "root", Capacity: scheduler.Million, MaxCapacity: scheduler.Million, Children: []scheduler.QueueConfig{leaf}},
 		NodeLocalityDelay: 40, RackLocalityDelay: -1, HeartbeatMillis: 1000, MaxApplications: 1000, Epoch: epoch})
 	if err != nil {
 		t.Fatal(err)
