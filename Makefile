@@ -4,7 +4,7 @@ GO ?= go
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 
-.PHONY: help build agent setup test unit interop rules bench proto lint clean
+.PHONY: help build agent quickstart cross setup test unit interop rules bench proto lint clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -21,7 +21,15 @@ setup: ## fetch what the tests need (Hadoop's jars, packages), once, outside the
 
 test: build unit interop ## run every test; installs what the tests need
 
-unit: ## vet, then unit tests and fuzz seeds with the race detector
+quickstart: build ## a distributed TensorFlow job on a cluster on this machine (EXECUTOR=docker|process FS=hdfs|hdfs://host:port BASE=image)
+	@EXECUTOR=$(EXECUTOR) FS=$(or $(FS),file) BASE=$(BASE) HEDDLE_BINARY=$(CURDIR)/bin/heddle examples/quickstart.sh
+
+cross: agent ## daemons also build for arm64 and without cgo, the client commands for macOS
+	CGO_ENABLED=0 GOARCH=arm64 $(GO) build -o /dev/null ./cmd/heddle
+	CGO_ENABLED=0 GOARCH=arm64 $(GO) build -o /dev/null ./cmd/heddle-agent
+	CGO_ENABLED=0 GOOS=darwin GOARCH=arm64 $(GO) build -o /dev/null ./cmd/heddle
+
+unit: cross ## vet, then unit tests and fuzz seeds with the race detector
 	$(GO) vet ./...
 	$(GO) vet -tags interop ./test/...
 	$(GO) test -race ./...

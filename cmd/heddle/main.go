@@ -21,12 +21,9 @@ func main() {
 		Name:    "heddle",
 		Usage:   "a YARN cluster manager and job platform",
 		Version: version,
-		Commands: []*cli.Command{
-			resourceManagerCommand(),
-			nodeManagerCommand(),
-			sandboxCommand(),
+		Commands: append(daemonCommands(),
 			fsCommand(),
-		},
+		),
 	}
 	if err := app.RunContext(ctx, os.Args); err != nil {
 		fmt.Fprintln(os.Stderr, "heddle:", err)
