@@ -45,7 +45,14 @@ type ResourceManager struct {
 	stop    context.CancelFunc
 	wg      sync.WaitGroup
 	failed  chan error
-	Web     string // host:port of the web server
+
+	listeners []net.Listener // opened, not yet served
+	Addresses Addresses
+}
+
+// Addresses are host:port of every port.
+type Addresses struct {
+	Client, Scheduler, Tracker, Admin, Web string
 }
 
 // shutdownTime is how long calls in progress may take when the ResourceManager stops.
@@ -202,52 +209,68 @@ func (r *ResourceManager) makeService(s *settings.Settings, version string, bega
 	return nil
 }
 
-// open starts the core, then every port.
+// open listens on every port, then starts the core and serves. Where the configuration
+// leaves a port to the system (0), Addresses say which it became.
 func (r *ResourceManager) open(s *settings.Settings) error {
 	ctx, cancel := context.WithCancel(context.Background())
 	r.stop = cancel
-	r.goes(func() { r.runCore(ctx) })
-	r.goes(func() { r.rollKeys(ctx) })
+	for _, p := range []struct {
+		addr, key string
+		bound     *string
+	}{
+		{s.ClientAddress, "yarn.resourcemanager.address", &r.Addresses.Client},
+		{s.SchedulerAddress, "yarn.resourcemanager.scheduler.address", &r.Addresses.Scheduler},
+		{s.TrackerAddress, "yarn.resourcemanager.resource-tracker.address", &r.Addresses.Tracker},
+		{s.AdminAddress, "yarn.resourcemanager.admin.address", &r.Addresses.Admin},
+		{s.WebAddress, "yarn.resourcemanager.webapp.address", &r.Addresses.Web},
+	} {
+		l, err := hadoophttp.Listen(ctx, p.addr, p.key)
+		if err != nil {
+			return err
+		}
+		r.listeners = append(r.listeners, l)
+		*p.bound = l.Addr().String()
+	}
+	if host, port, err := net.SplitHostPort(s.WebPublic); err == nil && port == "0" {
+		_, port, _ = net.SplitHostPort(r.Addresses.Web) // it was made by net.Listen
+		s.WebPublic = net.JoinHostPort(host, port)
+	}
 	authorize, err := r.authorizer(s)
 	if err != nil {
 		return err
 	}
 	known := func(id yarn.AttemptID) bool { _, ok := r.core.AMSession(id); return ok }
 	for _, p := range []struct {
-		name, addr, key string
-		protocol        rpc.Protocol
-		verifier        rpc.TokenVerifier
-		simple          bool
+		name     string
+		protocol rpc.Protocol
+		verifier rpc.TokenVerifier
+		simple   bool
 	}{
-		{"client", s.ClientAddress, "yarn.resourcemanager.address", r.service.Client(), tokens.ClientVerifier{Tokens: r.service.Delegation, Clock: r.clock}, true},
-		{"scheduler", s.SchedulerAddress, "yarn.resourcemanager.scheduler.address", r.service.ApplicationMaster(), tokens.AMVerifier{Minter: r.minter, Known: known}, false},
-		{"tracker", s.TrackerAddress, "yarn.resourcemanager.resource-tracker.address", r.service.Tracker(), nil, true},
-		{"admin", s.AdminAddress, "yarn.resourcemanager.admin.address", r.service.Admin(), nil, true},
+		{"client", r.service.Client(), tokens.ClientVerifier{Tokens: r.service.Delegation, Clock: r.clock}, true},
+		{"scheduler", r.service.ApplicationMaster(), tokens.AMVerifier{Minter: r.minter, Known: known}, false},
+		{"tracker", r.service.Tracker(), nil, true},
+		{"admin", r.service.Admin(), nil, true},
 	} {
 		server, err := rpc.NewServer(rpc.ServerConfig{Name: p.name, Protocols: []rpc.Protocol{p.protocol}, Tokens: p.verifier, AllowSimple: p.simple,
 			QOP: s.QOP, MaxDataLength: s.MaxDataLength, Authorize: authorize, Log: r.log})
 		if err != nil {
 			return err
 		}
-		l, err := hadoophttp.Listen(ctx, p.addr, p.key)
-		if err != nil {
-			return err
-		}
 		r.servers = append(r.servers, server)
-		r.serve(p.name, func() error { return server.Serve(l) })
 	}
 	handler, err := web.New(r.service, r.servers)
 	if err != nil {
 		return err
 	}
-	l, err := hadoophttp.Listen(ctx, s.WebAddress, "yarn.resourcemanager.webapp.address")
-	if err != nil {
-		return err
-	}
-	r.Web = l.Addr().String()
 	r.web = hadoophttp.NewServer(handler, r.log)
-	r.serve("web", func() error { return r.web.Serve(l) })
-	r.log.Info("ResourceManager ready", "client", s.ClientAddress, "web", r.Web, "took", r.clock().Sub(time.UnixMilli(r.service.ClusterTimestamp)).Round(time.Millisecond))
+	r.goes(func() { r.runCore(ctx) })
+	r.goes(func() { r.rollKeys(ctx) })
+	for i, server := range r.servers {
+		r.serve(server, r.listeners[i])
+	}
+	r.serve(r.web, r.listeners[len(r.servers)])
+	r.listeners = nil // the servers close them
+	r.log.Info("ResourceManager ready", "client", r.Addresses.Client, "web", r.Addresses.Web, "took", r.clock().Sub(time.UnixMilli(r.service.ClusterTimestamp)).Round(time.Millisecond))
 	return nil
 }
 
@@ -314,10 +337,11 @@ func (r *ResourceManager) goes(f func()) {
 	}()
 }
 
-func (r *ResourceManager) serve(name string, f func() error) {
+func (r *ResourceManager) serve(server interface{ Serve(net.Listener) error }, l net.Listener) {
+	addr := l.Addr()
 	r.goes(func() {
-		if err := f(); err != nil {
-			r.failed <- fmt.Errorf("%s server: %w", name, err)
+		if err := server.Serve(l); err != nil {
+			r.failed <- fmt.Errorf("the server on %s: %w", addr, err)
 		}
 	})
 }
@@ -331,6 +355,9 @@ func (r *ResourceManager) Shutdown() {
 	}
 	for _, s := range r.servers {
 		r.note("rpc", s.Shutdown(ctx))
+	}
+	for _, l := range r.listeners {
+		r.note("listener", l.Close())
 	}
 	if r.launch != nil {
 		r.launch.Close()

@@ -46,7 +46,7 @@ func (c *Core) submit(sub Submission, saved chan error) error {
 	}
 	path, err := c.sched.LeafPath(sub.Queue)
 	if err != nil {
-		return fmt.Errorf("Application %s submitted by user %s to unknown queue: %s: %w", sub.ID, sub.User, sub.Queue, err)
+		return fmt.Errorf("Application %s submitted by user %s to %w", sub.ID, sub.User, err)
 	}
 	if err := c.sched.Accepts(path, sub.User); err != nil {
 		return fmt.Errorf("Failed to submit application %s: %w", sub.ID, err)

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 
 	"heddle/yarn"
 )
@@ -94,7 +95,7 @@ func (s *Scheduler) LeafPath(name string) (string, error) {
 				return "", fmt.Errorf("queue %s is not a leaf queue; submit to one of its children", q.path)
 			}
 		}
-		return "", fmt.Errorf("unknown queue: %s", name)
+		return "", fmt.Errorf("unknown queue: %s; the queues that take applications are %s", name, s.leafPaths())
 	case 1:
 		return l[0].path, nil
 	default:
@@ -105,6 +106,22 @@ func (s *Scheduler) LeafPath(name string) (string, error) {
 		slices.Sort(paths)
 		return "", fmt.Errorf("queue name %s is ambiguous: %v; use the whole path", name, paths)
 	}
+}
+
+// leafPaths lists the leaves for an error message, the first few of many.
+func (s *Scheduler) leafPaths() string {
+	const most = 20
+	var paths []string
+	for path, q := range s.queues {
+		if q.leaf() {
+			paths = append(paths, path)
+		}
+	}
+	slices.Sort(paths)
+	if n := len(paths); n > most {
+		return fmt.Sprintf("%s and %d more", strings.Join(paths[:most], ", "), n-most)
+	}
+	return strings.Join(paths, ", ")
 }
 
 // stopped reports whether the queue or one above it takes no new applications.

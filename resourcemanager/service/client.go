@@ -85,7 +85,7 @@ func (s *Service) SubmitAs(ctx context.Context, user string, p *yarnpb.Applicati
 	}
 	path, err := s.Core.LeafPath(sub.Queue)
 	if err != nil {
-		return rpc.Exception(rpc.ClassYarn, "Failed to submit %s to YARN : Application %s submitted by user %s to unknown queue: %s (%v)", sub.ID, sub.ID, user, sub.Queue, err)
+		return rpc.Exception(rpc.ClassYarn, "Failed to submit %s to YARN : Application %s submitted by user %s to %v", sub.ID, sub.ID, user, err)
 	}
 	if err := s.check(&sub, path); err != nil {
 		return err

@@ -132,7 +132,7 @@ func (s *Service) check(sub *core.Submission, path string) error {
 	}
 	sub.Priority = min(max(sub.Priority, 0), s.Settings.MaxPrio)
 	if !s.Access.SubmitTo(path, sub.User) {
-		return denied("User %s does not have permission to submit %s to queue %s", sub.User, sub.ID, sub.Queue)
+		return denied("User %s does not have permission to submit %s to queue %s; it needs a right of acl_submit_applications or acl_administer_queue of %s or of a queue above it in capacity-scheduler.xml", sub.User, sub.ID, sub.Queue, path)
 	}
 	return nil
 }
