@@ -154,6 +154,9 @@ func (c *Cluster) daemon(kind Kind, name, class string) (*process, error) {
 // KillRM ends the ResourceManager without warning, as a crash would.
 func (c *Cluster) KillRM() { c.rm.kill() }
 
+// KillNM ends the NodeManager without warning; its containers live on.
+func (c *Cluster) KillNM() { c.nm.kill() }
+
 // Stop ends the daemons of this cluster.
 func (c *Cluster) Stop() {
 	c.nm.stop()

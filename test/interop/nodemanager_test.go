@@ -1,0 +1,115 @@
+//go:build interop
+
+package interop
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"heddle/test/cluster"
+)
+
+// A NodeManager that was killed and started again ends what it finds, tells the ResourceManager, and the
+// application goes on with its next attempt.
+func TestAnApplicationOutlivesItsKilledNodeManager(t *testing.T) {
+	c, err := cluster.Start(t.Context(), shared.options("nm-killed", shared.rm, shared.nm))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Stop()
+	type result struct {
+		run cluster.Run
+		err error
+	}
+	done := make(chan result, 1)
+	ctx := limited(t, 4*time.Minute)
+	go func() {
+		run, err := c.Shell(ctx, "", "-shell_command", "sleep 15; echo survived-$CONTAINER_ID", "-num_containers", "1", "-container_memory", "256", "-master_memory", "300")
+		done <- result{run, err}
+	}()
+	until(t, time.Minute, "a running container", func() error {
+		var m struct {
+			ClusterMetrics struct{ ContainersAllocated, AppsRunning int }
+		}
+		if err := c.GetJSON("/ws/v1/cluster/metrics", &m); err != nil {
+			return err
+		}
+		if m.ClusterMetrics.ContainersAllocated < 2 || m.ClusterMetrics.AppsRunning != 1 {
+			return fmt.Errorf("%+v", m)
+		}
+		return nil
+	})
+	c.KillNM()
+	if err := c.StartNM(ctx); err != nil {
+		t.Fatal(err)
+	}
+	r := <-done
+	ranWell(t, r.run, r.err, "Application completed successfully")
+}
+
+// Five megabytes of random bytes in a log file come back byte for byte, and each container has its own files.
+func TestBinaryLogsComeBackByteForByte(t *testing.T) {
+	const sizeMB = 5
+	run, err := shared.main.Shell(limited(t, 3*time.Minute), "", "-shell_command",
+		fmt.Sprintf("head -c %dM /dev/urandom > $LOG_DIRS/blob.bin; sha256sum < $LOG_DIRS/blob.bin", sizeMB),
+		"-num_containers", "2", "-container_memory", "256", "-master_memory", "300")
+	ranWell(t, run, err, "Application completed successfully")
+	app := applicationID.FindString(run.Out)
+	aggregated(t, shared.main, app)
+	dir := t.TempDir()
+	got, err := shared.main.Java(limited(t, time.Minute), "", cluster.LogsCLI, "-applicationId", app, "-out", dir)
+	ranWell(t, got, err)
+	files, err := filepath.Glob(dir + "/*/container_*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := 0
+	for _, f := range files {
+		text, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sum, blob, ok := splitLogs(t, text)
+		if !ok {
+			continue // the AM's
+		}
+		found++
+		if len(blob) != sizeMB<<20 {
+			t.Errorf("%s: %d bytes came back, want %d", f, len(blob), sizeMB<<20)
+		}
+		if got := sha256.Sum256(blob); hex.EncodeToString(got[:]) != sum {
+			t.Errorf("%s: the bytes have sum %x, want %s", f, got, sum)
+		}
+	}
+	if found != 2 {
+		t.Errorf("blob.bin came back from %d containers, want 2 (files %v)", found, files)
+	}
+}
+
+var logHead = regexp.MustCompile(`LogType:blob\.bin\nLogLastModifiedTime:[^\n]*\nLogLength:(\d+)\nLogContents:\n`)
+
+// splitLogs takes the binary file out of the frame that `yarn logs` writes, and its sum from stdout.
+func splitLogs(t *testing.T, text []byte) (sum string, blob []byte, ok bool) {
+	t.Helper()
+	m := logHead.FindSubmatchIndex(text)
+	if m == nil {
+		return "", nil, false
+	}
+	var n int
+	if _, err := fmt.Sscan(string(text[m[2]:m[3]]), &n); err != nil || m[1]+n > len(text) {
+		t.Fatalf("length of blob.bin: %v, %d of %d", err, n, len(text))
+	}
+	blob = text[m[1] : m[1]+n]
+	s := regexp.MustCompile(`(?m)^([0-9a-f]{64})  -$`).FindSubmatch([]byte(strings.ReplaceAll(string(append(append([]byte{}, text[:m[0]]...), text[m[1]+n:]...)), "\r", "")))
+	if s == nil {
+		t.Fatal("the sum is not in the log")
+	}
+	return string(s[1]), blob, true
+}
