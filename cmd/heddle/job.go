@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -14,6 +15,12 @@ import (
 	"heddle/job/status"
 	"heddle/jobspec"
 	"heddle/yarn/client"
+)
+
+// Who runs tasks.
+const (
+	executorDocker  = "docker"
+	executorProcess = "process"
 )
 
 // jobCommand is jobs by file or name.
@@ -112,6 +119,9 @@ func submission(c *cli.Context) (*jobclient.Submission, error) {
 	}
 	if err := adjust(c, f); err != nil {
 		return nil, err
+	}
+	if runtime.GOOS != "linux" {
+		return nil, fmt.Errorf("jobs are submitted from Linux: the submitting program itself runs as the ApplicationMaster, and this one is for %s", runtime.GOOS)
 	}
 	s := &jobclient.Submission{Framework: f, Docker: c.String("executor") == executorDocker}
 	if s.Agent, err = embedded.Agent(); err != nil {

@@ -23,15 +23,8 @@ func main() {
 		Version: version,
 		Commands: append(daemonCommands(),
 			fsCommand(),
-		),
-		Commands: []*cli.Command{
-			resourceManagerCommand(),
-			nodeManagerCommand(),
-			sandboxCommand(),
-			applicationMasterCommand(),
-			fsCommand(),
 			jobCommand(),
-		},
+		),
 	}
 	if err := app.RunContext(ctx, os.Args); err != nil {
 		fmt.Fprintln(os.Stderr, "heddle:", err)

@@ -26,12 +26,8 @@ import (
 	"heddle/yarn/client"
 )
 
-// How the sandbox chooses who runs containers.
-const (
-	executorAuto    = "auto"
-	executorDocker  = "docker"
-	executorProcess = "process"
-)
+// executorAuto chooses Docker where an engine answers.
+const executorAuto = "auto"
 
 // sandboxCommand runs a whole cluster on this machine.
 func sandboxCommand() *cli.Command {
