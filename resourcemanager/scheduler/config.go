@@ -190,5 +190,16 @@ func (e *AskError) Error() string {
 		return fmt.Sprintf("Invalid resource request! Cannot allocate containers as requested resource is less than 0! Requested resource type=[%s], Requested resource=%s", e.Type, e.Asked)
 	}
 	return fmt.Sprintf("Invalid resource request! Cannot allocate containers as requested resource is greater than maximum allowed allocation. "+
-		"Requested resource type=[%s], Requested resource=%s, maximum allowed allocation=%s", e.Type, e.Asked, e.Maximum)
+		"Requested resource type=[%s], Requested resource=%s, maximum allowed allocation=%s; ask for less or raise %s", e.Type, e.Asked, e.Maximum, maximumKey(e.Type))
+}
+
+// maximumKey is the configuration key that bounds one container's amount of a type.
+func maximumKey(name string) string {
+	switch name {
+	case yarn.MemoryName:
+		return "yarn.scheduler.maximum-allocation-mb"
+	case yarn.VCoresName:
+		return "yarn.scheduler.maximum-allocation-vcores"
+	}
+	return "yarn.resource-types." + name + ".maximum-allocation"
 }
