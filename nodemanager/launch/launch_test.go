@@ -110,9 +110,11 @@ func TestLinksKeepOddNames(t *testing.T) {
 	if out, errs, err := execute(t, s); err != nil || out != "contentcontentcontent" {
 		t.Errorf("%q, %q, %v", out, errs, err)
 	}
-	s.Links = []Link{{"/abs", target}}
-	if _, err := Script(s); !errors.Is(err, ErrDestination) {
-		t.Errorf("%v", err)
+	for _, name := range []string{"/abs", "..", "../x", "a/../../x", ".", "a/..", "x\x00y"} {
+		s.Links = []Link{{name, target}}
+		if _, err := Script(s); !errors.Is(err, ErrDestination) {
+			t.Errorf("link name %q: %v", name, err)
+		}
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"maps"
 	"path"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -188,6 +189,9 @@ func linkLines(links []Link) ([]string, error) {
 	for _, l := range sorted {
 		if path.IsAbs(l.Name) {
 			return nil, ErrDestination
+		}
+		if clean := path.Clean(l.Name); clean == "." || !filepath.IsLocal(clean) || strings.Contains(l.Name, "\x00") {
+			return nil, fmt.Errorf("%w to the work directory and inside it: link name %q leaves it", ErrDestination, l.Name)
 		}
 		if dir := path.Dir(l.Name); dir != "." && !made[dir] {
 			made[dir] = true
