@@ -34,8 +34,11 @@ unit: cross ## vet, then unit tests and fuzz seeds with the race detector
 	$(GO) vet -tags interop ./test/...
 	$(GO) test -race ./...
 
-interop: build setup ## real Hadoop clients and daemons against ours, one line per scenario
-	@set -o pipefail; HEDDLE_BINARY=$(CURDIR)/bin/heddle $(GO) test -tags interop -count=1 -p 1 -timeout 20m -json ./test/interop/... ./test/rules/... | $(GO) run ./test/lines
+interop: build setup ## real Hadoop clients and daemons against ours, one line per scenario; starts a Docker engine where none answers, and stops it
+	@set -o pipefail; engine=$$(test/setup/docker.sh host >/dev/null 2>&1 && echo running); \
+	[ -n "$$engine" ] || trap 'test/setup/docker.sh stop' EXIT; \
+	test/setup/docker.sh start && test/setup/docker.sh image || exit 1; \
+	HEDDLE_BINARY=$(CURDIR)/bin/heddle $(GO) test -tags interop -count=1 -p 1 -timeout 20m -json ./test/interop/... ./test/rules/... | $(GO) run ./test/lines
 
 bench: build ## the figures of the README
 	$(GO) test -run '^$$' -bench . -benchtime 2s ./...
