@@ -327,7 +327,7 @@ func (j *Job) ContainerEnded(now time.Time, id yarn.ContainerID, s yarn.ExitStat
 }
 
 func (j *Job) end(t *Task, e Exit) {
-	t.stopped = t.state == TaskStopping
+	t.stopped = t.state == TaskStopping && t.report == nil // with a report it had ended by itself before
 	if !j.fire(t, TaskContainerEnd) {
 		return
 	}
