@@ -155,8 +155,7 @@ func TestManagedMaster(t *testing.T) {
 		creds.Tokens[""].Kind != security.KindAMRM || req.GetContainerLaunchContext().GetCommand()[0] != "am" {
 		t.Errorf("start request %v, credentials %v", req, creds)
 	}
-	token := creds.Tokens[""]
-	am := r.dial(rpc.ClientConfig{Address: r.Addresses.Scheduler, Protocol: masterProtocol, Token: &rpc.ClientToken{Identifier: token.Identifier, Password: token.Password}})
+	am := r.masterIn(req)
 	am.register()
 	cid, err := security.ParseContainerIdentifier(req.GetContainerToken().GetIdentifier())
 	if err != nil {
@@ -240,4 +239,15 @@ func TestMasterAfterARestart(t *testing.T) {
 	if v := r.client("alice").report(id); v.GetYarnApplicationState() != yarnpb.YarnApplicationStateProto_RUNNING {
 		t.Errorf("%v", v)
 	}
+}
+
+// masterIn connects as the AM that a node was told to start.
+func (r *rm) masterIn(req *yarnpb.StartContainerRequestProto) peer {
+	r.t.Helper()
+	creds, err := security.ParseCredentials(req.GetContainerLaunchContext().GetTokens())
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	token := creds.Tokens[""]
+	return r.dial(rpc.ClientConfig{Address: r.Addresses.Scheduler, Protocol: masterProtocol, Token: &rpc.ClientToken{Identifier: token.Identifier, Password: token.Password}})
 }

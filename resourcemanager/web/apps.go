@@ -14,48 +14,50 @@ import (
 )
 
 type appInfo struct {
-	ID             string  `json:"id"`
-	User           string  `json:"user"`
-	Name           string  `json:"name"`
-	Queue          string  `json:"queue"`
-	State          string  `json:"state"`
-	Final          string  `json:"finalStatus"`
-	Progress       float32 `json:"progress"`
-	TrackingUI     string  `json:"trackingUI"`
-	TrackingURL    string  `json:"trackingUrl,omitempty"`
-	Diagnostics    string  `json:"diagnostics"`
-	ClusterID      int64   `json:"clusterId"`
-	Type           string  `json:"applicationType"`
-	Tags           string  `json:"applicationTags"`
-	Priority       int32   `json:"priority"`
-	Started        int64   `json:"startedTime"`
-	Launched       int64   `json:"launchTime"`
-	Finished       int64   `json:"finishedTime"`
-	Elapsed        int64   `json:"elapsedTime"`
-	AMLogs         string  `json:"amContainerLogs,omitempty"`
-	AMHost         string  `json:"amHostHttpAddress,omitempty"`
-	AMRPC          string  `json:"amRPCAddress,omitempty"`
-	MasterNode     string  `json:"masterNodeId"`
-	AllocatedMB    int64   `json:"allocatedMB"`
-	AllocatedCores int64   `json:"allocatedVCores"`
-	ReservedMB     int64   `json:"reservedMB"`
-	ReservedCores  int64   `json:"reservedVCores"`
-	Running        int     `json:"runningContainers"`
-	MemorySeconds  int64   `json:"memorySeconds"`
-	CoreSeconds    int64   `json:"vcoreSeconds"`
-	QueueShare     float32 `json:"queueUsagePercentage"`
-	ClusterShare   float32 `json:"clusterUsagePercentage"`
-	Seconds        entries `json:"resourceSecondsMap"`
-	PreemptedMB    int64   `json:"preemptedResourceMB"`
-	PreemptedCores int64   `json:"preemptedResourceVCores"`
-	PreemptedTasks int     `json:"numNonAMContainerPreempted"`
-	PreemptedAMs   int     `json:"numAMContainerPreempted"`
-	PreemptedMBS   int64   `json:"preemptedMemorySeconds"`
-	PreemptedCS    int64   `json:"preemptedVcoreSeconds"`
-	LogStatus      string  `json:"logAggregationStatus"`
-	Unmanaged      bool    `json:"unmanagedApplication"`
-	AMLabel        string  `json:"amNodeLabelExpression"`
-	Timeouts       any     `json:"timeouts"`
+	ID             string   `json:"id"`
+	User           string   `json:"user"`
+	Name           string   `json:"name"`
+	Queue          string   `json:"queue"`
+	State          string   `json:"state"`
+	Final          string   `json:"finalStatus"`
+	Progress       float32  `json:"progress"`
+	TrackingUI     string   `json:"trackingUI"`
+	TrackingURL    string   `json:"trackingUrl,omitempty"`
+	Diagnostics    string   `json:"diagnostics"`
+	ClusterID      int64    `json:"clusterId"`
+	Type           string   `json:"applicationType"`
+	Tags           string   `json:"applicationTags"`
+	Priority       int32    `json:"priority"`
+	Started        int64    `json:"startedTime"`
+	Launched       int64    `json:"launchTime"`
+	Finished       int64    `json:"finishedTime"`
+	Elapsed        int64    `json:"elapsedTime"`
+	AMLogs         string   `json:"amContainerLogs,omitempty"`
+	AMHost         string   `json:"amHostHttpAddress,omitempty"`
+	AMRPC          string   `json:"amRPCAddress,omitempty"`
+	MasterNode     string   `json:"masterNodeId"`
+	AllocatedMB    int64    `json:"allocatedMB"`
+	AllocatedCores int64    `json:"allocatedVCores"`
+	ReservedMB     int64    `json:"reservedMB"`
+	ReservedCores  int64    `json:"reservedVCores"`
+	Running        int      `json:"runningContainers"`
+	MemorySeconds  int64    `json:"memorySeconds"`
+	CoreSeconds    int64    `json:"vcoreSeconds"`
+	QueueShare     float32  `json:"queueUsagePercentage"`
+	ClusterShare   float32  `json:"clusterUsagePercentage"`
+	Seconds        entries  `json:"resourceSecondsMap"`
+	PreemptedMB    int64    `json:"preemptedResourceMB"`
+	PreemptedCores int64    `json:"preemptedResourceVCores"`
+	PreemptedTasks int      `json:"numNonAMContainerPreempted"`
+	PreemptedAMs   int      `json:"numAMContainerPreempted"`
+	PreemptedMBS   int64    `json:"preemptedMemorySeconds"`
+	PreemptedCS    int64    `json:"preemptedVcoreSeconds"`
+	PreemptedMap   struct{} `json:"preemptedResourceSecondsMap"`
+	LogStatus      string   `json:"logAggregationStatus"`
+	Unmanaged      bool     `json:"unmanagedApplication"`
+	AMLabel        string   `json:"amNodeLabelExpression"`
+	Resources      any      `json:"resourceInfo,omitempty"`
+	Timeouts       any      `json:"timeouts"`
 }
 
 type entries struct {
@@ -86,6 +88,12 @@ func (w *Web) application(v *core.AppView) appInfo {
 	if v.Finish > 0 {
 		out.Elapsed, out.Running, out.AllocatedMB, out.AllocatedCores = v.Finish-v.Start, -1, -1, -1
 		out.ReservedMB, out.ReservedCores = -1, -1
+	} else {
+		u := usage{used: v.Used, reserved: v.Pending.Held, pending: v.Pending.Resource}
+		if v.AM != nil {
+			u.am = v.AM.Resource
+		}
+		out.Resources = w.usages(u)
 	}
 	if v.OriginalURL != "" {
 		out.TrackingUI = "ApplicationMaster"
@@ -209,7 +217,7 @@ func (w *Web) attempts(r *http.Request) (string, any, error) {
 	list := []map[string]any{}
 	for _, t := range v.Attempts {
 		m := map[string]any{"id": t.ID.Attempt, "startTime": t.Start, "finishedTime": t.Finish, "appAttemptId": t.ID.String(),
-			"appAttemptState": t.State.String(), "blacklistedNodes": "", "nodesBlacklistedBySystem": "", "containerId": "", "nodeId": "", "nodeHttpAddress": "", "logsLink": ""}
+			"appAttemptState": t.State.String(), "blacklistedNodes": "", "nodesBlacklistedBySystem": "", "exportPorts": "", "containerId": "", "nodeId": "", "nodeHttpAddress": "", "logsLink": ""}
 		if t.AM != nil {
 			m["containerId"], m["nodeId"], m["nodeHttpAddress"] = t.AM.ID.String(), t.AM.Node.String(), t.AM.NodeHTTP
 			m["logsLink"] = "http://" + t.AM.NodeHTTP + "/node/containerlogs/" + t.AM.ID.String() + "/" + v.User

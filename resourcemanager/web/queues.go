@@ -1,7 +1,10 @@
 package web
 
 import (
+	"math"
 	"net/http"
+	"strconv"
+	"strings"
 
 	"heddle/resourcemanager/core"
 	"heddle/resourcemanager/scheduler"
@@ -33,24 +36,21 @@ func (w *Web) usedOf(used, base yarn.Resource) float64 {
 	return most
 }
 
+// queue is one queue with all below it. Java shows less of root than of other queues.
 func (w *Web) queue(v *core.View, q *scheduler.QueueInfo) map[string]any {
-	used, abs := w.usedOf(q.Used, q.Guaranteed), w.usedOf(q.Used, v.Total)
+	capacity, none := w.capacity(v, q), map[string]any{}
 	m := map[string]any{
-		"capacity": pct(q.Config.Capacity), "usedCapacity": used, "maxCapacity": pct(q.Config.MaxCapacity), "weight": -1.0, "normalizedWeight": 0.0,
-		"queueName": q.Config.Name, "queuePath": q.Path, "maxParallelApps": 2147483647, "isAbsoluteResource": false,
-		"absoluteCapacity": pct(q.AbsCapacity), "absoluteMaxCapacity": pct(q.AbsMax), "absoluteUsedCapacity": abs,
-		"numApplications": q.Apps, "state": state(q), "resourcesUsed": w.resource(q.Used), "hideReservationQueues": false, "nodeLabels": []string{"*"},
-		"allocatedContainers": q.Containers, "reservedContainers": q.ReservedContainers, "pendingContainers": q.PendingContainers,
-		"capacities": map[string]any{"queueCapacitiesByPartition": []any{map[string]any{
-			"partitionName": "", "capacity": pct(q.Config.Capacity), "usedCapacity": used, "maxCapacity": pct(q.Config.MaxCapacity),
-			"absoluteCapacity": pct(q.AbsCapacity), "absoluteUsedCapacity": abs, "absoluteMaxCapacity": pct(q.AbsMax),
-			"maxAMLimitPercentage": pct(q.Config.MaxAMShare), "weight": -1.0, "normalizedWeight": 0.0,
-			"configuredMinResource": w.resource(yarn.Resource{}), "configuredMaxResource": w.resource(yarn.Resource{}),
-			"effectiveMinResource": w.resource(q.Guaranteed), "effectiveMaxResource": w.resource(q.Maximum),
-		}}},
-		"resources": map[string]any{"resourceUsagesByPartition": []any{w.usages(q.Used, q.Reserved, q.Pending, q.AMUsed, q.AMLimit, q.UserAMLimit)}},
-		"mode":      "percentage", "queueType": "parent", "creationMethod": "static", "autoCreationEligibility": "off",
-		"preemptionDisabled": true, "intraQueuePreemptionDisabled": true, "defaultPriority": 0, "isAutoCreatedLeafQueue": false,
+		"capacity": capacity["capacity"], "usedCapacity": capacity["usedCapacity"], "maxCapacity": capacity["maxCapacity"], "weight": -1.0, "normalizedWeight": 0.0,
+		"queueName": q.Config.Name, "queuePath": q.Path, "maxParallelApps": math.MaxInt32, "isAbsoluteResource": false,
+		"capacities":        map[string]any{"queueCapacitiesByPartition": []any{capacity}},
+		"maximumAllocation": w.resource(w.service.Settings.Scheduler.Maximum), "queueAcls": w.acls(q.Path), "queuePriority": 0, "orderingPolicyInfo": "utilization",
+		"mode": "percentage", "queueType": "parent", "creationMethod": "static", "autoCreationEligibility": "off",
+		"autoQueueTemplateProperties": none, "autoQueueParentTemplateProperties": none, "autoQueueLeafTemplateProperties": none,
+	}
+	if q.Path == v.Queues[0].Path {
+		m["queueCapacityVectorInfo"] = capacity["queueCapacityVectorInfo"]
+	} else {
+		w.below(m, capacity, q)
 	}
 	if q.Leaf {
 		w.leaf(m, q)
@@ -68,6 +68,52 @@ func (w *Web) queue(v *core.View, q *scheduler.QueueInfo) map[string]any {
 	return m
 }
 
+// capacity is a queue's shares of the default partition, the only one.
+func (w *Web) capacity(v *core.View, q *scheduler.QueueInfo) map[string]any {
+	return map[string]any{
+		"partitionName": "", "queueCapacityVectorInfo": w.vector(q.Config.Capacity),
+		"capacity": pct(q.Config.Capacity), "usedCapacity": w.usedOf(q.Used, q.Guaranteed), "maxCapacity": pct(q.Config.MaxCapacity),
+		"absoluteCapacity": pct(q.AbsCapacity), "absoluteUsedCapacity": w.usedOf(q.Used, v.Total), "absoluteMaxCapacity": pct(q.AbsMax),
+		"maxAMLimitPercentage": pct(q.Config.MaxAMShare), "weight": -1.0, "normalizedWeight": 0.0,
+		"configuredMinResource": w.resource(yarn.Resource{}), "configuredMaxResource": w.resource(yarn.Resource{}),
+		"effectiveMinResource": w.resource(q.Guaranteed), "effectiveMaxResource": w.resource(q.Maximum),
+	}
+}
+
+// vector is a capacity written out for each resource type.
+func (w *Web) vector(ppm int64) map[string]any {
+	value := strconv.FormatFloat(pct(ppm), 'f', -1, 64) + "%"
+	var texts []string
+	entries := []any{}
+	for i := range w.service.Settings.Types.Len() {
+		name := w.service.Settings.Types.At(i).Name
+		texts = append(texts, name+"="+value)
+		entries = append(entries, map[string]any{"resourceName": name, "resourceValue": value})
+	}
+	return map[string]any{"configuredCapacityVector": "[" + strings.Join(texts, ",") + "]", "capacityVectorEntries": entries}
+}
+
+func (w *Web) acls(path string) map[string]any {
+	q := w.service.Access.Queues[path]
+	return map[string]any{"queueAcl": []any{
+		map[string]any{"accessType": "ADMINISTER_QUEUE", "accessControlList": q.Admin.String()},
+		map[string]any{"accessType": "SUBMIT_APP", "accessControlList": q.Submit.String()},
+	}}
+}
+
+// below adds what every queue but root shows.
+func (w *Web) below(m, capacity map[string]any, q *scheduler.QueueInfo) {
+	for _, key := range []string{"absoluteCapacity", "absoluteMaxCapacity", "absoluteUsedCapacity"} {
+		m[key] = capacity[key]
+	}
+	m["numApplications"], m["state"], m["resourcesUsed"] = q.Apps, state(q), w.resource(q.Used)
+	m["hideReservationQueues"], m["nodeLabels"] = false, []string{"*"}
+	m["allocatedContainers"], m["reservedContainers"], m["pendingContainers"] = q.Containers, q.ReservedContainers, q.PendingContainers
+	m["resources"] = w.usages(usage{q.Used, q.Reserved, q.Pending, q.AMUsed, q.AMLimit, q.UserAMLimit})
+	m["minEffectiveCapacity"], m["maxEffectiveCapacity"] = w.resource(q.Guaranteed), w.resource(q.Maximum)
+	m["autoCreateChildQueueEnabled"], m["leafQueueTemplate"] = false, map[string]any{}
+}
+
 func state(q *scheduler.QueueInfo) string {
 	if q.Config.Stopped {
 		return "STOPPED"
@@ -75,24 +121,28 @@ func state(q *scheduler.QueueInfo) string {
 	return "RUNNING"
 }
 
-func (w *Web) usages(used, reserved, pending, am, amLimit, userAM yarn.Resource) map[string]any {
-	return map[string]any{"partitionName": "", "used": w.resource(used), "reserved": w.resource(reserved), "pending": w.resource(pending),
-		"amUsed": w.resource(am), "amLimit": w.resource(amLimit), "userAmLimit": w.resource(userAM)}
+// usage is the rows of a resource usage as Java shows them of queues, users and applications.
+type usage struct{ used, reserved, pending, am, amLimit, userAMLimit yarn.Resource }
+
+func (w *Web) usages(u usage) map[string]any {
+	return map[string]any{"resourceUsagesByPartition": []any{map[string]any{"partitionName": "", "used": w.resource(u.used), "reserved": w.resource(u.reserved),
+		"pending": w.resource(u.pending), "amUsed": w.resource(u.am), "amLimit": w.resource(u.amLimit), "userAmLimit": w.resource(u.userAMLimit)}}}
 }
 
 func (w *Web) leaf(m map[string]any, q *scheduler.QueueInfo) {
-	m["type"], m["queueType"] = "capacitySchedulerLeafQueueInfo", "leaf"
+	m["type"], m["queueType"], m["orderingPolicyInfo"] = "capacitySchedulerLeafQueueInfo", "leaf", "fifo"
 	m["numActiveApplications"], m["numPendingApplications"], m["numContainers"] = q.ActiveApps, q.WaitingApps, q.Containers
 	m["maxApplications"], m["maxApplicationsPerUser"] = q.Config.MaxApplications, q.Config.MaxApplications
 	m["userLimit"], m["userLimitFactor"] = pct(q.Config.UserLimit), float64(q.Config.UserLimitFactor)/scheduler.Million
 	m["configuredMaxAMResourceLimit"] = float64(q.Config.MaxAMShare) / scheduler.Million
 	m["AMResourceLimit"], m["usedAMResource"], m["userAMResourceLimit"] = w.resource(q.AMLimit), w.resource(q.AMUsed), w.resource(q.UserAMLimit)
-	m["defaultNodeLabelExpression"], m["orderingPolicyInfo"], m["orderingPolicyDisplayName"] = "", "fifo", "fifo"
+	m["preemptionDisabled"], m["intraQueuePreemptionDisabled"], m["defaultPriority"], m["isAutoCreatedLeafQueue"] = true, true, 0, false
+	m["maxApplicationLifetime"], m["defaultApplicationLifetime"] = -1, -1
 	users := []any{}
 	for _, u := range q.Users {
 		users = append(users, map[string]any{"username": u.Name, "resourcesUsed": w.resource(u.Used), "AMResourceUsed": w.resource(u.AMUsed),
 			"numActiveApplications": u.ActiveApps, "numPendingApplications": u.PendingApps, "userResourceLimit": w.resource(q.UserLimit),
-			"userWeight": 1.0, "isActive": u.PendingContainers > 0})
+			"resources": w.usages(usage{used: u.Used, am: u.AMUsed, userAMLimit: q.UserAMLimit}), "userWeight": 1.0, "isActive": u.PendingContainers > 0})
 	}
 	m["users"] = map[string]any{}
 	if len(users) > 0 {
