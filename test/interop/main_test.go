@@ -85,11 +85,16 @@ func heddle(dir string) (string, error) {
 	if b := os.Getenv("HEDDLE_BINARY"); b != "" {
 		return filepath.Abs(b)
 	}
-	out := filepath.Join(dir, "heddle")
-	if b, err := exec.Command("go", "build", "-o", out, "heddle/cmd/heddle").CombinedOutput(); err != nil {
-		return "", fmt.Errorf("building heddle: %w\n%s", err, b)
+	for _, name := range []string{"heddle", "heddle-agent"} { // a heddle without its agent inside finds it beside itself
+		cmd := exec.Command("go", "build", "-o", filepath.Join(dir, name), "heddle/cmd/"+name)
+		if name == "heddle-agent" {
+			cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+		}
+		if b, err := cmd.CombinedOutput(); err != nil {
+			return "", fmt.Errorf("building %s: %w\n%s", name, err, b)
+		}
 	}
-	return out, nil
+	return filepath.Join(dir, "heddle"), nil
 }
 
 // ranWell checks that a client ended with code 0 and printed every wanted text.
