@@ -38,7 +38,7 @@ interop: build setup ## real Hadoop clients and daemons against ours, one line p
 	@set -o pipefail; engine=$$(test/setup/docker.sh host >/dev/null 2>&1 && echo running); \
 	[ -n "$$engine" ] || trap 'test/setup/docker.sh stop' EXIT; \
 	test/setup/docker.sh start && test/setup/docker.sh image || exit 1; \
-	HEDDLE_BINARY=$(CURDIR)/bin/heddle $(GO) test -tags interop -count=1 -p 1 -timeout 20m -json ./test/interop/... ./test/rules/... | $(GO) run ./test/lines
+	HEDDLE_BINARY=$(CURDIR)/bin/heddle $(GO) test -tags interop -count=1 -p 1 -timeout 20m -json ./test/interop/... ./test/rules/... ./test/quickstart/... | $(GO) run ./test/lines
 
 bench: build ## the figures of the README
 	$(GO) test -run '^$$' -bench . -benchtime 2s ./...
