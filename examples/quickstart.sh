@@ -141,8 +141,7 @@ prepare_job() {
 
 # show_tasks waits until every task runs and shows where.
 show_tasks() {
-  local i
-  for i in $(seq 300); do
+  for _ in $(seq 300); do
     if [ "$("$heddle" job status tensorflow-ps 2>/dev/null | grep -c ' RUNNING ')" -ge 4 ]; then break; fi
     sleep 0.2
   done
@@ -150,6 +149,16 @@ show_tasks() {
   if [ "$EXECUTOR" = docker ]; then
     echo; docker ps --filter label=heddle.task --format 'table {{.ID}}\t{{.Image}}\t{{.Status}}\t{{.Names}}'
   fi
+}
+
+# progress prints what the chief says, as it says it, until the job ends.
+progress() {
+  local seen=0 lines
+  while sleep 1; do
+    lines=$("$heddle" job logs --role chief --file stdout tensorflow-ps 2>/dev/null | grep -E '^(untrained|step|worker|trained)' || true)
+    tail -n +$((seen + 1)) <<<"$lines" | sed '/^$/d; s/^/  /'
+    [ -z "$lines" ] || seen=$(wc -l <<<"$lines")
+  done
 }
 
 choose_executor
@@ -162,10 +171,14 @@ step "The job: a chief, a parameter server and two workers"
 prepare_job
 "$heddle" job submit --executor "$EXECUTOR" "${options[@]}" "$job"
 show_tasks
+step "Progress, as the chief tells it"
+progress & follow=$!
 code=0
-"$heddle" job wait tensorflow-ps || code=$?
-step "What the chief printed"
-"$heddle" job logs --role chief tensorflow-ps | grep -E 'accuracy|took|worker' || true
+"$heddle" job wait tensorflow-ps >"$state/wait.out" || code=$?
+sleep 2 # the last lines
+kill "$follow" 2>/dev/null || true
+follow=''
+tail -1 "$state/wait.out"
 [ "$code" = 0 ] || fail "the job failed; see: heddle job logs tensorflow-ps (log of the cluster: $state/sandbox/logs/sandbox.log)"
 result=$("$heddle" fs cat "$place/result/result.json")
 accuracy=$(sed -E 's/.*"accuracy": ([0-9.]+).*/\1/' <<<"$result")
