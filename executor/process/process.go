@@ -2,7 +2,7 @@
 // where the hierarchy is writable, under a small shell that notes the exit code even
 // when the daemon is gone.
 //
-//	daemon -> wrapper.sh (own session) -> session.sh: pid file, cgroup -> setsid -> the task's script
+//	daemon -> wrapper.sh (own session) -> session.sh (another): cgroup, pid file -> the task's script
 package process
 
 import (

@@ -33,7 +33,7 @@ func wrapperScript(session, exitFile string) string {
 	return fmt.Sprintf(`#!/bin/bash
 trap : HUP INT TERM
 exec 3>&2 2>/dev/null
-/bin/bash %s 2>&3 3>&-
+setsid /bin/bash %s 2>&3 3>&-
 rc=$?
 echo $rc > %s
 /bin/mv -f %s %s
@@ -41,8 +41,8 @@ exit $rc
 `, quote(session), quote(exitFile+".tmp"), quote(exitFile+".tmp"), quote(exitFile))
 }
 
-// sessionScript joins the cgroups, notes its pid and becomes the task, so that the noted pid
-// is the task's process, group and session.
+// sessionScript runs in a session of its own: it joins the cgroups, notes its pid and becomes the task, so
+// that the noted pid is the task's process, group and session from the moment that it can be read.
 func sessionScript(t *executor.Task, joins []string) string {
 	var b strings.Builder
 	b.WriteString("#!/bin/bash\nset -e\n")
@@ -50,7 +50,7 @@ func sessionScript(t *executor.Task, joins []string) string {
 		fmt.Fprintf(&b, "echo $$ > %s\n", quote(f))
 	}
 	tmp := quote(t.PidFile + ".tmp")
-	fmt.Fprintf(&b, "echo $$ > %s\n/bin/mv -f %s %s\nexec setsid ", tmp, tmp, quote(t.PidFile))
+	fmt.Fprintf(&b, "echo $$ > %s\n/bin/mv -f %s %s\nexec ", tmp, tmp, quote(t.PidFile))
 	if t.RunAs != nil {
 		fmt.Fprintf(&b, "setpriv --reuid=%d --regid=%d --init-groups ", t.RunAs.UID, t.RunAs.GID)
 	}
