@@ -8,9 +8,15 @@ import (
 	"time"
 )
 
+// resolver is what of net.Resolver the node's name depends on.
+type resolver interface {
+	LookupIPAddr(ctx context.Context, host string) ([]net.IPAddr, error)
+	LookupAddr(ctx context.Context, addr string) ([]string, error)
+}
+
 // nodeHost is the name that the node registers with: the canonical name of the address it
 // listens on, as Java finds it; localhost on loopback, the host's own name on all addresses.
-func nodeHost(ctx context.Context, listen string) string {
+func nodeHost(ctx context.Context, names resolver, listen string) string {
 	host, _, err := net.SplitHostPort(listen)
 	if err != nil {
 		host = listen
@@ -28,12 +34,14 @@ func nodeHost(ctx context.Context, listen string) string {
 	}
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
-	return canonical(ctx, host, ip)
+	return canonical(ctx, names, host, ip)
 }
 
-func canonical(ctx context.Context, host string, ip net.IP) string {
+// canonical is the name that the address of host resolves to, so that an alias and a short name become
+// the one that HDFS and other nodes know; host where nothing resolves.
+func canonical(ctx context.Context, names resolver, host string, ip net.IP) string {
 	if ip == nil {
-		addrs, err := net.DefaultResolver.LookupIPAddr(ctx, host)
+		addrs, err := names.LookupIPAddr(ctx, host)
 		if err != nil || len(addrs) == 0 {
 			return host
 		}
@@ -42,9 +50,9 @@ func canonical(ctx context.Context, host string, ip net.IP) string {
 			return host
 		}
 	}
-	names, err := net.DefaultResolver.LookupAddr(ctx, ip.String())
-	if err != nil || len(names) == 0 {
+	found, err := names.LookupAddr(ctx, ip.String())
+	if err != nil || len(found) == 0 {
 		return host
 	}
-	return strings.TrimSuffix(names[0], ".")
+	return strings.TrimSuffix(found[0], ".")
 }

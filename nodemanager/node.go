@@ -164,13 +164,13 @@ func (n *node) listen(ctx context.Context) error {
 		return err
 	}
 	n.onClose(func() { _ = n.webL.Close() })
-	host := nodeHost(ctx, n.address)
+	host := nodeHost(ctx, net.DefaultResolver, n.address)
 	if _, bound := n.conf.Get("yarn.nodemanager.bind-host"); bound {
 		connect, err := n.conf.ConnectAddr("yarn.nodemanager.address", "0.0.0.0:0")
 		if err != nil {
 			return err
 		}
-		host = nodeHost(ctx, connect)
+		host = nodeHost(ctx, net.DefaultResolver, connect)
 	}
 	n.id = yarn.NodeID{Host: host, Port: int32(n.rpcL.Addr().(*net.TCPAddr).Port)}
 	n.httpPort = n.webL.Addr().(*net.TCPAddr).Port

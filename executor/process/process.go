@@ -166,7 +166,7 @@ func (p *process) Wait(ctx context.Context) (int, error) {
 func (p *process) Signal(_ context.Context, s syscall.Signal) error {
 	err := syscall.Kill(-p.pid, s)
 	if s == syscall.SIGKILL {
-		for _, pid := range p.members() {
+		for _, pid := range p.everybody() {
 			if e := syscall.Kill(pid, s); err == nil && !errors.Is(e, syscall.ESRCH) {
 				err = e
 			}
@@ -186,6 +186,15 @@ func (p *process) members() []int {
 	return sessionPIDs(p.pid)
 }
 
+// everybody is members, and without a cgroup also those that left the session but not the
+// environment they were started with.
+func (p *process) everybody() []int {
+	if pids, ok := p.group.pids(); ok {
+		return pids
+	}
+	return union(sessionPIDs(p.pid), markedPIDs("CONTAINER_ID="+p.task.ID))
+}
+
 // Usage implements executor.Process.
 func (p *process) Usage(context.Context) (executor.Usage, error) {
 	u := usageOf(p.members(), p.task.Limits.MemoryMB)
@@ -196,7 +205,7 @@ func (p *process) Usage(context.Context) (executor.Usage, error) {
 // Remove implements executor.Process.
 func (p *process) Remove(ctx context.Context) error {
 	for range 100 {
-		left := p.members()
+		left := p.everybody()
 		if len(left) == 0 {
 			break
 		}

@@ -112,7 +112,12 @@ func TestTermReachesTheGroupAndKillEverything(t *testing.T) {
 
 func TestStragglersEndWithTheTask(t *testing.T) {
 	both(t, func(t *testing.T, e *Executor) {
-		task := newTask(t, "sleep 63 </dev/null >/dev/null 2>&1 &\necho $! > child; exit 3")
+		task := newTask(t, "")
+		script := "export CONTAINER_ID=" + task.ID + "\nsleep 63 </dev/null >/dev/null 2>&1 &\necho $! > near\nsetsid sleep 64 </dev/null >/dev/null 2>&1 &\necho $! > far\n" +
+			"while ! grep -q sleep /proc/$!/cmdline || grep -q setsid /proc/$!/cmdline; do sleep 0.01; done\nexit 3"
+		if err := os.WriteFile(task.Script, []byte(script), 0o700); err != nil {
+			t.Fatal(err)
+		}
 		p := start(t, e, task)
 		if code, err := p.Wait(t.Context()); err != nil || code != 3 {
 			t.Fatalf("%d, %v", code, err)
@@ -120,12 +125,14 @@ func TestStragglersEndWithTheTask(t *testing.T) {
 		if err := p.Remove(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		child, err := readNumber(filepath.Join(task.WorkDir, "child"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if s, ok := readStat(child); ok && !s.dead() {
-			t.Errorf("process %d lives on", child)
+		for _, name := range []string{"near", "far"} { // far has left the session
+			child, err := readNumber(filepath.Join(task.WorkDir, name))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if s, ok := readStat(child); ok && !s.dead() {
+				t.Errorf("process %d, the %s one, lives on", child, name)
+			}
 		}
 	})
 }

@@ -3,6 +3,7 @@ package process
 import (
 	"bytes"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -77,6 +78,31 @@ func sessionPIDs(sid int) []int {
 		}
 	}
 	return out
+}
+
+// markedPIDs lists the live processes that have this "name=value" in their environment, as far as
+// the daemon may read it.
+func markedPIDs(variable string) []int {
+	var out []int
+	for _, pid := range allPIDs() {
+		b, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/environ")
+		if err != nil || !slices.ContainsFunc(bytes.Split(b, []byte{0}), func(v []byte) bool { return string(v) == variable }) {
+			continue
+		}
+		if s, ok := readStat(pid); ok && !s.dead() {
+			out = append(out, pid)
+		}
+	}
+	return out
+}
+
+func union(a, b []int) []int {
+	for _, x := range b {
+		if !slices.Contains(a, x) {
+			a = append(a, x)
+		}
+	}
+	return a
 }
 
 // processGroupAlive reports whether any process of the group lives; zombies do not count.

@@ -436,3 +436,15 @@ func TestAContainerRunsAsTheNodesOwnUserByDefault(t *testing.T) {
 		t.Errorf("it ran as %s, want %d", got, want)
 	}
 }
+
+func TestALoopbackNameInUpperCaseIsStillThisNode(t *testing.T) {
+	b := Start(t, Options{Site: map[string]string{"yarn.nodemanager.address": "LOCALHOST:0"}})
+	if b.Node.Host != "localhost" {
+		t.Errorf("the node is called %s", b.Node.Host)
+	}
+	b.Node.Host = "LocalHost" // tokens of a ResourceManager that spells it otherwise
+	am := b.AM(t, "alice", 1)
+	if s := am.Done(t, am.Start(t, Launch{Commands: []string{"true"}})); s.GetExitStatus() != 0 {
+		t.Errorf("exit %d: %s", s.GetExitStatus(), s.GetDiagnostics())
+	}
+}
