@@ -80,7 +80,7 @@ func TestRESTShapes(t *testing.T) {
 	for _, path := range slices.Sorted(maps.Keys(want)) {
 		t.Run(path, func(t *testing.T) {
 			var got any
-			d := json.NewDecoder(bytes.NewReader(r.get("/ws/v1/cluster"+names.Replace(path), want[path].Status)))
+			d := json.NewDecoder(bytes.NewReader(r.get("/ws/v1/cluster"+as(names.Replace(path), "alice"), want[path].Status)))
 			d.UseNumber()
 			if err := d.Decode(&got); err != nil {
 				t.Fatal(err)
@@ -164,6 +164,50 @@ func kindOf(v any) string {
 	return "object"
 }
 
+// as adds the caller's name to a path.
+func as(path, user string) string {
+	if strings.Contains(path, "?") {
+		return path + "&user.name=" + user
+	}
+	return path + "?user.name=" + user
+}
+
+// Callers whom an application's view ACL keeps out see that it is there, not more.
+func TestRESTKeepsToTheViewACL(t *testing.T) {
+	r := start(t, nil)
+	n := r.node("127.0.0.1", 8192, nil)
+	r.client("alice").submit(nil)
+	await(t, "the AM's start", func() bool { return len(n.starts()) == 1 })
+	r.masterIn(n.starts()[0]).register()
+	for user, may := range map[string]bool{"alice": true, "admin": true, "bob": false, "": false} {
+		var apps struct {
+			Apps struct{ App []map[string]any }
+		}
+		path := "/ws/v1/cluster/apps"
+		if user != "" {
+			path = as(path, user)
+		}
+		if err := json.Unmarshal(r.get(path, 200), &apps); err != nil || len(apps.Apps.App) != 1 {
+			t.Fatal(err)
+		}
+		a := apps.Apps.App[0]
+		if a["user"] != "alice" || a["state"] != "RUNNING" {
+			t.Errorf("%q sees %v", user, a)
+		}
+		for _, key := range []string{"trackingUrl", "amContainerLogs", "amHostHttpAddress", "amRPCAddress"} {
+			if _, ok := a[key]; ok != may {
+				t.Errorf("%q sees %s: %v, want %v", user, key, ok, may)
+			}
+		}
+		for _, page := range []string{"/cluster/app/" + a["id"].(string), "/ws/v1/cluster/apps/" + a["id"].(string) + "/appattempts"} {
+			if body := string(r.ask(as(page, user), "text/html", 200)); strings.Contains(body, "containerlogs") != may {
+				t.Errorf("%q sees the logs on %s: %v, want %v", user, page, !may, may)
+			}
+		}
+	}
+	r.get("/ws/v1/cluster/apps?user.name=bob&doAs=alice", 403)
+}
+
 func TestRESTLists(t *testing.T) {
 	r := start(t, nil)
 	alice := r.client("alice")
@@ -227,7 +271,7 @@ func TestPagesAndMonitors(t *testing.T) {
 		"/stacks":                        {"goroutine"},
 		"/jmx?qry=java.lang:type=Memory": {"HeapMemoryUsage"},
 	} {
-		if body := string(r.ask(path, "text/html", 200)); !containsAll(body, want...) || strings.Contains(body, "<b>sneaky") {
+		if body := string(r.ask(as(path, "alice"), "text/html", 200)); !containsAll(body, want...) || strings.Contains(body, "<b>sneaky") {
 			t.Errorf("%s: want %q in:\n%.2000s", path, want, body)
 		}
 	}

@@ -125,13 +125,17 @@ func (w *Web) apps(r *http.Request) (string, any, error) {
 	if err != nil {
 		return "", nil, err
 	}
+	see, err := w.seen(r)
+	if err != nil {
+		return "", nil, err
+	}
 	var list []appInfo
 	for _, v := range w.view().SortedApps() {
 		if f.limit >= 0 && len(list) >= f.limit {
 			break
 		}
 		if f.accepts(v) {
-			list = append(list, w.application(v))
+			list = append(list, w.application(see(v)))
 		}
 	}
 	out := map[string]any{}

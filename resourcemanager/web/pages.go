@@ -79,7 +79,11 @@ type pageTotals struct {
 	Containers, Wanted                              int64
 }
 
-func (w *Web) clusterPage(*http.Request) (any, error) {
+func (w *Web) clusterPage(r *http.Request) (any, error) {
+	see, err := w.seen(r)
+	if err != nil {
+		return nil, err
+	}
 	v := w.view()
 	t := w.totals(v)
 	d := clusterData{Version: w.service.Version, Started: w.service.ClusterTimestamp, Now: w.now(), Queues: v.Queues, Nodes: v.SortedNodes(), Apps: v.SortedApps(),
@@ -88,6 +92,9 @@ func (w *Web) clusterPage(*http.Request) (any, error) {
 			Containers: t.containers, Wanted: t.pendingContainers}}
 	if len(d.Apps) > listed {
 		d.Hidden, d.Apps = len(d.Apps)-listed, d.Apps[:listed]
+	}
+	for i, v := range d.Apps {
+		d.Apps[i] = see(v)
 	}
 	return d, nil
 }

@@ -12,15 +12,17 @@ import (
 	hadoophttp "heddle/hadoop/http"
 	"heddle/hadoop/rpc"
 	"heddle/resourcemanager/core"
+	"heddle/resourcemanager/scheduler"
 	"heddle/resourcemanager/service"
 	"heddle/yarn"
 )
 
 // Web answers HTTP requests.
 type Web struct {
-	service *service.Service
-	servers []*rpc.Server
-	started time.Time
+	service  *service.Service
+	servers  []*rpc.Server
+	started  time.Time
+	identity *hadoophttp.Identity
 }
 
 // hadoopVersion is the wire level that version fields name: scripts compare it.
@@ -29,6 +31,7 @@ const hadoopVersion = "3.4.2"
 // New makes the handler of all paths.
 func New(s *service.Service, servers []*rpc.Server) (http.Handler, error) {
 	w := &Web{service: s, servers: servers, started: time.UnixMilli(s.ClusterTimestamp)}
+	w.identity = &hadoophttp.Identity{StaticUser: hadoophttp.StaticUser(s.Settings.Conf), Groups: s.Access.Groups, Now: s.Clock}
 	mux := hadoophttp.NewMux(nil)
 	rest := func(path string, f func(*http.Request) (root string, v any, err error)) {
 		mux.HandleFunc("GET "+path, func(rw http.ResponseWriter, r *http.Request) {
@@ -72,9 +75,10 @@ func New(s *service.Service, servers []*rpc.Server) (http.Handler, error) {
 	return mux, w.pages(mux)
 }
 
-// proxy sends the browser on to where the AM registered, or to the application's page.
+// proxy sends the browser on to where the AM registered, or to the application's page. Who
+// may see what stands there is the AM's to say.
 func (w *Web) proxy(rw http.ResponseWriter, r *http.Request) {
-	v, err := w.find(r)
+	v, err := w.known(r)
 	if err != nil {
 		hadoophttp.Fail(rw, r, err)
 		return
@@ -97,8 +101,39 @@ func (w *Web) view() *core.View { return w.service.Core.View() }
 
 func (w *Web) now() int64 { return w.service.Clock().UnixMilli() }
 
-// find is the application of a request's path.
+// seen is what the caller may see of the applications: of those whose view ACL keeps the
+// caller out, not where they run, what they said or how they are reached.
+func (w *Web) seen(r *http.Request) (func(*core.AppView) *core.AppView, error) {
+	who, err := w.identity.Of(r)
+	if err != nil {
+		return nil, err
+	}
+	return func(v *core.AppView) *core.AppView {
+		if w.service.Access.View(v, who.User) {
+			return v
+		}
+		veiled := *v
+		veiled.Diagnostics, veiled.OriginalURL, veiled.Host, veiled.RPCPort, veiled.AM, veiled.Attempts = "", "", "N/A", -1, nil, nil
+		veiled.Pending = scheduler.Pending{}
+		return &veiled
+	}, nil
+}
+
+// find is the application of a request's path, as the caller may see it.
 func (w *Web) find(r *http.Request) (*core.AppView, error) {
+	v, err := w.known(r)
+	if err != nil {
+		return nil, err
+	}
+	see, err := w.seen(r)
+	if err != nil {
+		return nil, err
+	}
+	return see(v), nil
+}
+
+// known is the application of a request's path.
+func (w *Web) known(r *http.Request) (*core.AppView, error) {
 	id, err := yarn.ParseApplicationID(r.PathValue("id"))
 	if err != nil {
 		return nil, hadoophttp.IllegalArgument("Invalid ApplicationId prefix: %s. The valid ApplicationId should start with prefix application", r.PathValue("id"))
