@@ -93,6 +93,9 @@ func submitJob(c *cli.Context, jobs *jobclient.Client) error {
 	if err != nil {
 		return err
 	}
+	for _, w := range jobs.Warnings(s.Framework) {
+		fmt.Fprintln(os.Stderr, "warning:", w)
+	}
 	j, err := jobs.Submit(c.Context, s)
 	if err != nil {
 		return err

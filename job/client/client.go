@@ -171,6 +171,9 @@ func (c *Client) Status(ctx context.Context, j Job) (*status.Job, error) {
 	s.State, s.Ended = j.State, j.Ended
 	if !j.State.Final() {
 		s.Detail = orElse(j.Diagnostics, "the ApplicationMaster has not started yet")
+		if j.YARN == yarn.AppRunning {
+			s.Detail = "the ApplicationMaster does not answer now; this is what it last said"
+		}
 		return s, nil
 	}
 	s.Detail = ""

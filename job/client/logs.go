@@ -1,6 +1,7 @@
 package jobclient
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +10,8 @@ import (
 	"net/http"
 	"net/url"
 	"path"
+	"strconv"
+	"strings"
 	"time"
 
 	"heddle/hadoop/fs"
@@ -114,9 +117,64 @@ func (c *Client) liveLog(ctx context.Context, j Job, s source, name string, w io
 	default:
 		return fmt.Errorf("log %s of %s on node %s: %s (you are %s, the job is %s's)", name, s.title, s.nodeHTTP, resp.Status, c.user, j.User)
 	}
-	fmt.Fprintf(w, "==> %s\n", s.title)
-	_, err = io.Copy(w, resp.Body)
+	body, err := unframe(resp.Body)
+	if err != nil {
+		return fmt.Errorf("log %s of %s on node %s: %w", name, s.title, s.nodeHTTP, err)
+	}
+	return printLog(w, s.title, name, body)
+}
+
+// maxFrame bounds the lines before a log's text.
+const maxFrame = 8 << 10
+
+// unframe finds a log's text in the frame that NodeManagers and `yarn logs` put around it.
+func unframe(r io.Reader) (io.Reader, error) {
+	in, size := bufio.NewReaderSize(r, maxFrame), int64(-1)
+	for read := 0; read < maxFrame; {
+		line, err := in.ReadSlice('\n')
+		if err != nil {
+			break
+		}
+		read += len(line)
+		text := strings.TrimSuffix(string(line), "\n")
+		if text == "LogContents:" && size >= 0 {
+			return io.LimitReader(in, size), nil
+		}
+		if n, ok := strings.CutPrefix(text, "LogLength:"); ok {
+			if size, err = strconv.ParseInt(strings.TrimSpace(n), 10, 63); err != nil {
+				break
+			}
+		}
+	}
+	return nil, errors.New("its answer is no log")
+}
+
+// printLog prints one log below a line that names it, as tail does, and always ends with a new line.
+func printLog(w io.Writer, title, name string, body io.Reader) error {
+	out := &lastByte{w: w}
+	fmt.Fprintf(out, "==> %s %s <==\n", title, name)
+	if _, err := io.Copy(out, body); err != nil {
+		return err
+	}
+	if out.last != '\n' {
+		fmt.Fprintln(out)
+	}
+	_, err := fmt.Fprintln(out)
 	return err
+}
+
+// lastByte remembers the last byte written.
+type lastByte struct {
+	w    io.Writer
+	last byte
+}
+
+func (l *lastByte) Write(p []byte) (int, error) {
+	n, err := l.w.Write(p)
+	if n > 0 {
+		l.last = p[n-1]
+	}
+	return n, err
 }
 
 // storedLogs reads what the nodes have uploaded, waiting for it a while.
@@ -195,27 +253,25 @@ func printStored(files fs.FileSystem, e fs.Info, titles map[string]string, f Log
 		if !wanted {
 			continue
 		}
-		if err := printFiles(r, logs.Entry{Container: container, Node: e.Name(), Kind: "AGGREGATED", Modified: e.ModTime}, title, f, w); err != nil {
-			return err
+		if err := printFiles(r, title, f, w); err != nil {
+			return fmt.Errorf("logs of node %s: %w", e.Name(), err)
 		}
 	}
 }
 
-func printFiles(r *logs.Reader, entry logs.Entry, title string, f LogFilter, w io.Writer) error {
+func printFiles(r *logs.Reader, title string, f LogFilter, w io.Writer) error {
 	for {
 		file, err := r.NextFile()
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {
-			return fmt.Errorf("logs of node %s: %w", entry.Node, err)
+			return err
 		}
 		if !f.wantsFile(file.Name) {
 			continue
 		}
-		entry.Name, entry.Size = file.Name, file.Size
-		fmt.Fprintf(w, "==> %s\n", title)
-		if err := logs.WriteText(w, entry, file.Body); err != nil {
+		if err := printLog(w, title, file.Name, file.Body); err != nil {
 			return err
 		}
 	}

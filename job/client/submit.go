@@ -23,6 +23,35 @@ const (
 	binaryName     = "heddle"
 )
 
+// A Go program reserves address space that it never uses, more than a gigabyte. NodeManagers that watch address
+// space (Hadoop's default, 2.1 times the memory) would end a small container for it.
+const (
+	keyVMemCheck         = "yarn.nodemanager.vmem-check-enabled"
+	watchedMasterMB      = 1024
+	watchedTaskMinimumMB = 640
+)
+
+// Warnings are what is allowed and likely to go wrong on this cluster.
+func (c *Client) Warnings(f *jobspec.Framework) []string {
+	if watched, err := c.conf.Bool(keyVMemCheck, true); err != nil || !watched {
+		return nil
+	}
+	var out []string
+	for _, r := range f.Roles {
+		if r.MemoryMB < watchedTaskMinimumMB {
+			out = append(out, fmt.Sprintf("role %s: containers with less than %d MB are ended by NodeManagers that watch address space; ask for more, or set %s to false", r.Name, watchedTaskMinimumMB, keyVMemCheck))
+		}
+	}
+	return out
+}
+
+func (c *Client) masterMemory() int64 {
+	if watched, err := c.conf.Bool(keyVMemCheck, true); err != nil || watched {
+		return watchedMasterMB
+	}
+	return masterMemoryMB
+}
+
 // Submission is a job to submit.
 type Submission struct {
 	Framework *jobspec.Framework
@@ -142,7 +171,7 @@ func upload(d *staging.Dir, id yarn.ApplicationID, s *Submission, c *conf.Config
 func (c *Client) submit(ctx context.Context, id yarn.ApplicationID, f *jobspec.Framework, lc *yarnpb.ContainerLaunchContextProto) error {
 	_, err := c.rm.SubmitApplication(ctx, &yarnpb.SubmitApplicationRequestProto{ApplicationSubmissionContext: &yarnpb.ApplicationSubmissionContextProto{
 		ApplicationId: wire.AppID(id), ApplicationName: new(f.Name), Queue: new(f.Queue), ApplicationType: new(ApplicationType), Priority: wire.Priority(0),
-		Resource:        &yarnpb.ResourceProto{Memory: new(int64(masterMemoryMB)), VirtualCores: new(int32(masterVCores))},
+		Resource:        &yarnpb.ResourceProto{Memory: new(c.masterMemory()), VirtualCores: new(int32(masterVCores))},
 		AmContainerSpec: lc,
 	}})
 	if err != nil {

@@ -9,6 +9,7 @@ package staging
 
 import (
 	"bytes"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -146,7 +147,7 @@ func (d *Dir) Binary(content []byte) (Resource, error) {
 
 // put writes a file beside its name and renames it; of two that do so at once the first wins.
 func (d *Dir) put(p string, content []byte, mode uint32) (Resource, error) {
-	part := p + "._COPYING_"
+	part := p + "." + rand.Text()[:8] + "._COPYING_" // another submission may upload the same now
 	w, err := d.fs.Create(part, mode)
 	if err != nil {
 		return Resource{}, d.wrap(err)
@@ -255,8 +256,13 @@ func ParseLaunch(body []byte) (*Launch, error) {
 	if err := json.Unmarshal(body, l); err != nil {
 		return nil, fmt.Errorf("launch file: %w", err)
 	}
-	if l.Framework.Tasks() == 0 {
-		return nil, errors.New("launch file: the job has no tasks")
+	if len(l.Framework.Roles) == 0 {
+		return nil, errors.New("launch file: the job has no roles")
+	}
+	for _, r := range l.Framework.Roles {
+		if r.Instances < 1 || r.Instances > jobspec.MaxInstances {
+			return nil, fmt.Errorf("launch file: role %s has %d instances", r.Name, r.Instances)
+		}
 	}
 	return l, nil
 }

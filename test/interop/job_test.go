@@ -105,7 +105,7 @@ func TestJobOfTwoRoles(t *testing.T) {
 	run, err = heddleRun(ctx, c, "job", "list")
 	ranWell(t, run, err, "tworoles", "SUCCEEDED")
 	run, err = heddleRun(ctx, c, "job", "logs", "tworoles")
-	ranWell(t, run, err, `cluster {"cluster":{"server":["`, "reading from ", "the server answers", "==> worker-1")
+	ranWell(t, run, err, `cluster {"cluster":{"server":["`, "reading from ", "the server answers", "==> worker-1 stdout <==")
 	for i := range 2 {
 		run, err = heddleRun(ctx, c, "fs", "cat", fmt.Sprintf("/tmp/tworoles/%d", i))
 		ranWell(t, run, err, fmt.Sprintf("worker %d of 2", i))
