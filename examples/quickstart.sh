@@ -24,7 +24,7 @@ sandbox='' hdfs='' follow=''
 cleanup() {
   local code=$?
   trap - EXIT INT TERM
-  [ -z "$follow" ] || kill "$follow" 2>/dev/null || true
+  if [ -n "$follow" ]; then kill "$follow" 2>/dev/null || true; wait "$follow" 2>/dev/null || true; fi
   if [ -n "$sandbox" ]; then kill -INT "$sandbox" 2>/dev/null || true; wait "$sandbox" 2>/dev/null || true; fi
   [ -z "$hdfs" ] || "$setup/hdfs.sh" stop "$hdfs" || true
   exit "$code"
@@ -153,8 +153,12 @@ show_tasks() {
 
 # progress prints what the chief says, as it says it, until the job ends.
 progress() {
-  local seen=0 lines
-  while sleep 1; do
+  local seen=0 lines pause='' last=''
+  trap 'kill $pause 2>/dev/null; exit' TERM
+  while [ -z "$last" ]; do
+    [ ! -f "$state/ended" ] || last=yes
+    sleep 1 & pause=$!
+    wait "$pause"
     lines=$("$heddle" job logs --role chief --file stdout tensorflow-ps 2>/dev/null | grep -E '^(untrained|step|worker|trained)' || true)
     tail -n +$((seen + 1)) <<<"$lines" | sed '/^$/d; s/^/  /'
     [ -z "$lines" ] || seen=$(wc -l <<<"$lines")
@@ -172,11 +176,12 @@ prepare_job
 "$heddle" job submit --executor "$EXECUTOR" "${options[@]}" "$job"
 show_tasks
 step "Progress, as the chief tells it"
+rm -f "$state/ended"
 progress & follow=$!
 code=0
 "$heddle" job wait tensorflow-ps >"$state/wait.out" || code=$?
-sleep 2 # the last lines
-kill "$follow" 2>/dev/null || true
+touch "$state/ended"
+wait "$follow" || true # it prints the last lines
 follow=''
 tail -1 "$state/wait.out"
 [ "$code" = 0 ] || fail "the job failed; see: heddle job logs tensorflow-ps (log of the cluster: $state/sandbox/logs/sandbox.log)"

@@ -73,7 +73,6 @@ func (b *Box) yarnSite(o Options) map[string]string {
 	}
 	if strings.HasPrefix(b.DefaultFS, "file:") { // an ordinary user cannot write /tmp/logs of another
 		site["yarn.nodemanager.remote-app-log-dir"] = filepath.Join(b.Dir, "logs", "applications")
-		site["heddle.job.staging-dir"] = filepath.Join(b.stagingDir(), "jobs")
 	}
 	if o.GPUs {
 		site["yarn.nodemanager.resource-plugins"] = "yarn.io/gpu"

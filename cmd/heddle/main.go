@@ -23,6 +23,7 @@ func main() {
 		Version: version,
 		Commands: append(daemonCommands(),
 			fsCommand(),
+			yarnCommand(),
 			jobCommand(),
 		),
 	}

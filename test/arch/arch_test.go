@@ -24,6 +24,7 @@ var arrows = map[string][]string{
 	"yarn/wire":                 {"yarn", "hadoop-proto"},
 	"yarn/logs":                 {"yarn", "hadoop/fs"},
 	"yarn/client":               {"yarn", "yarn/wire", "hadoop", "hadoop-proto"},
+	"yarn/shell":                {"yarn", "yarn/client", "yarn/wire", "hadoop", "hadoop-proto"},
 	"hadoop/rpc":                {"hadoop-proto"},
 	"hadoop/conf":               {"yarn"}, // resource types are read from configuration
 	"hadoop/security":           {"hadoop-proto", "hadoop/conf"},

@@ -6,9 +6,11 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -57,10 +59,23 @@ const (
 	FsShell          = "org.apache.hadoop.fs.FsShell"
 )
 
+// both takes the writes of two pipes.
+type both struct {
+	mu sync.Mutex
+	bytes.Buffer
+}
+
+func (b *both) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.Buffer.Write(p)
+}
+
 // Run is one run of a client program.
 type Run struct {
-	Out  string // standard output and error
-	Code int
+	Out    string // standard output and error
+	Stdout string
+	Code   int
 }
 
 // Java runs a class of Hadoop's jars (or of test/interop/java) as the given user and waits for its end.
@@ -76,8 +91,8 @@ func (c *Cluster) Java(ctx context.Context, user, class string, args ...string) 
 	if user != "" {
 		cmd.Env = append(cmd.Env, "HADOOP_USER_NAME="+user)
 	}
-	var out bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &out
+	var out, stdout both
+	cmd.Stdout, cmd.Stderr = io.MultiWriter(&out, &stdout), &out
 	err := cmd.Run()
 	if ctx.Err() != nil {
 		return Run{}, fmt.Errorf("running %s: %w; it printed:\n%s", class, ctx.Err(), out.String())
@@ -85,7 +100,7 @@ func (c *Cluster) Java(ctx context.Context, user, class string, args ...string) 
 	if cmd.ProcessState == nil {
 		return Run{}, fmt.Errorf("running %s: %w", class, err)
 	}
-	return Run{out.String(), cmd.ProcessState.ExitCode()}, nil
+	return Run{out.String(), stdout.String(), cmd.ProcessState.ExitCode()}, nil
 }
 
 // Shell runs Hadoop's DistributedShell.

@@ -1,0 +1,147 @@
+// Package shell is what `heddle yarn` prints: applications, attempts, containers, nodes and queues, with the
+// options and the output of Hadoop's yarn command, so that scripts which read that read this.
+package shell
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	yarnpb "heddle/hadoop-proto/yarn"
+	"heddle/hadoop/conf"
+	"heddle/hadoop/rpc"
+	"heddle/yarn"
+	"heddle/yarn/client"
+	"heddle/yarn/wire"
+)
+
+// classNotFound is the exception of an application, attempt or container that the ResourceManager does not know.
+const classNotFound = "org.apache.hadoop.yarn.exceptions.ApplicationNotFoundException"
+
+// Shell speaks to one ResourceManager.
+type Shell struct {
+	RM    *client.ApplicationClient
+	Types *yarn.ResourceTypes
+	Out   io.Writer
+}
+
+// Open connects to the ResourceManager of a configuration.
+func Open(c *conf.Config, user string, out io.Writer) (*Shell, error) {
+	types, err := conf.ResourceTypes(c)
+	if err != nil {
+		return nil, err
+	}
+	cc, err := client.NewConfig(c, user)
+	if err != nil {
+		return nil, err
+	}
+	rm, err := cc.ApplicationClient()
+	if err != nil {
+		return nil, err
+	}
+	return &Shell{RM: rm, Types: types, Out: out}, nil
+}
+
+// Close ends the connection.
+func (s *Shell) Close() error { return s.RM.Close() }
+
+// text collects lines and is written at once.
+type text struct{ strings.Builder }
+
+func (t *text) line(format string, args ...any) { fmt.Fprintf(t, format+"\n", args...) }
+
+func (s *Shell) print(t *text) error {
+	_, err := io.WriteString(s.Out, t.String())
+	return err
+}
+
+// notFound tells whether the ResourceManager does not know what was asked for.
+func notFound(err error) bool {
+	var e *rpc.Error
+	return errors.As(err, &e) && (e.Class == classNotFound || strings.HasSuffix(e.Class, "AttemptNotFoundException") || strings.HasSuffix(e.Class, "ContainerNotFoundException"))
+}
+
+// javaFloat is how Java writes a float: the shortest digits, and always a point.
+func javaFloat(f float32) string {
+	if f == float32(math.Trunc(float64(f))) && math.Abs(float64(f)) < 1e7 {
+		return fmt.Sprintf("%.1f", f)
+	}
+	return fmt.Sprint(f)
+}
+
+// javaTime is the form of Java's date texts in these tables.
+func javaTime(ms int64) string {
+	if ms == 0 {
+		return "N/A"
+	}
+	return time.UnixMilli(ms).Format("Mon Jan 02 15:04:05 -0700 2006")
+}
+
+// percent rounds as Java's DecimalFormat("#%") does.
+func percent(f float32) string {
+	return fmt.Sprintf("%.0f%%", math.RoundToEven(float64(f)*100))
+}
+
+func (s *Shell) resource(p *yarnpb.ResourceProto) (string, error) {
+	r, err := wire.ResourceFrom(p, s.Types)
+	return s.Types.Format(r), err
+}
+
+func orNull(s string) string {
+	if s == "" {
+		return "null"
+	}
+	return s
+}
+
+// Kill ends an application, and waits until it has ended.
+func (s *Shell) Kill(ctx context.Context, arg string) error {
+	id, err := yarn.ParseApplicationID(arg)
+	if err != nil {
+		return err
+	}
+	report, err := s.report(ctx, id)
+	if err != nil {
+		return err
+	}
+	var t text
+	switch report.GetYarnApplicationState() {
+	case yarnpb.YarnApplicationStateProto_FINISHED, yarnpb.YarnApplicationStateProto_FAILED, yarnpb.YarnApplicationStateProto_KILLED:
+		t.line("Application %s has already finished ", id)
+		return s.print(&t)
+	}
+	t.line("Killing application %s", id)
+	if err := s.print(&t); err != nil {
+		return err
+	}
+	for {
+		resp, err := s.RM.ForceKillApplication(ctx, &yarnpb.KillApplicationRequestProto{ApplicationId: wire.AppID(id)})
+		if err != nil {
+			return fmt.Errorf("killing %s: %w", id, err)
+		}
+		if resp.GetIsKillCompleted() {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
+}
+
+func (s *Shell) report(ctx context.Context, id yarn.ApplicationID) (*yarnpb.ApplicationReportProto, error) {
+	resp, err := s.RM.GetApplicationReport(ctx, &yarnpb.GetApplicationReportRequestProto{ApplicationId: wire.AppID(id)})
+	if notFound(err) {
+		return nil, fmt.Errorf("Application with id '%s' doesn't exist in RM or Timeline Server.", id) //nolint:revive // Hadoop's sentence
+	}
+	if err != nil {
+		return nil, fmt.Errorf("asking for %s: %w", id, err)
+	}
+	return resp.GetApplicationReport(), nil
+}
