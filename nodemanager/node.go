@@ -182,7 +182,7 @@ func (n *node) openShuffle() error {
 		return nil
 	}
 	s, err := shuffle.Start(shuffle.Config{Address: n.shuffleAddress, MaxConnections: n.shuffleConnections, KeepAlive: n.shuffleKeepAlive,
-		KeepAliveTime: n.shuffleKeepAliveTime, Files: n.dirs, Log: n.log})
+		KeepAliveTime: n.shuffleKeepAliveTime, Files: n.dirs, Account: n.accounts.of, Log: n.log})
 	if err != nil {
 		return err
 	}

@@ -19,6 +19,7 @@ import (
 	"syscall"
 	"time"
 
+	"heddle/executor"
 	"heddle/hadoop/fs"
 	"heddle/nodemanager/container"
 	"heddle/nodemanager/dirs"
@@ -195,7 +196,7 @@ func (u *Uploader) write(fsys fs.FileSystem, name string, app container.Finished
 			return err
 		}
 		for _, l := range u.cfg.Dirs.AllLog() {
-			if err := addFiles(w, dirs.LogDir(l, c.ID), f); err != nil {
+			if err := addFiles(w, app.Owner, dirs.LogDir(l, c.ID), f); err != nil {
 				return err
 			}
 		}
@@ -203,8 +204,12 @@ func (u *Uploader) write(fsys fs.FileSystem, name string, app container.Finished
 	return w.Close()
 }
 
-func addFiles(w *logs.Writer, dir string, f *filter) error {
-	entries, err := os.ReadDir(dir)
+func addFiles(w *logs.Writer, owner *executor.Account, dir string, f *filter) error {
+	var entries []os.DirEntry
+	err := owner.Do(func() (err error) {
+		entries, err = os.ReadDir(dir)
+		return err
+	})
 	if errors.Is(err, iofs.ErrNotExist) {
 		return nil
 	}
@@ -215,26 +220,21 @@ func addFiles(w *logs.Writer, dir string, f *filter) error {
 		if !f.wants(e.Name()) {
 			continue
 		}
-		if err := addFile(w, dir, e.Name()); err != nil {
+		if err := addFile(w, owner, dir, e.Name()); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// addFile adds one regular file. A link is followed only inside the folder: the container could
-// point it at what only the NodeManager may read.
-func addFile(w *logs.Writer, dir, name string) error {
-	real, err := filepath.EvalSymlinks(filepath.Join(dir, name))
-	if err != nil {
-		return nil //nolint:nilerr // a dangling link has no content
-	}
-	home, err := filepath.EvalSymlinks(dir)
-	if err != nil || filepath.Dir(real) != home {
+// addFile adds one regular file.
+func addFile(w *logs.Writer, owner *executor.Account, dir, name string) error {
+	var in *os.File
+	err := owner.Do(func() (err error) {
+		in, err = openInside(dir, name)
 		return err
-	}
-	in, err := os.OpenFile(real, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
-	if err != nil {
+	})
+	if err != nil || in == nil {
 		return err
 	}
 	defer in.Close() //nolint:errcheck // only read
@@ -243,6 +243,20 @@ func addFile(w *logs.Writer, dir, name string) error {
 		return err
 	}
 	return w.File(name, fi.Size(), io.Reader(in))
+}
+
+// openInside opens a log file; nil where it is a link to nowhere or out of the folder: the container
+// could point it at what only the NodeManager may read.
+func openInside(dir, name string) (*os.File, error) {
+	real, err := filepath.EvalSymlinks(filepath.Join(dir, name))
+	if err != nil {
+		return nil, nil //nolint:nilerr,nilnil // a dangling link has no content
+	}
+	home, err := filepath.EvalSymlinks(dir)
+	if err != nil || filepath.Dir(real) != home {
+		return nil, err
+	}
+	return os.OpenFile(real, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
 }
 
 type filter struct{ include, exclude *regexp.Regexp }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"heddle/executor"
 	"heddle/yarn"
 )
 
@@ -11,6 +12,7 @@ import (
 type app struct {
 	ID         yarn.ApplicationID
 	User       string
+	owner      *executor.Account
 	ACLs       map[string]string
 	Logs       LogContext
 	Created    time.Time
@@ -20,7 +22,7 @@ type app struct {
 }
 
 func newApp(m *Manager, first *Container) *app {
-	return &app{ID: first.ID.Attempt.Application, User: first.User, ACLs: first.Launch.ACLs, Logs: first.Spec.Logs, Created: m.cfg.Now(),
+	return &app{ID: first.ID.Attempt.Application, User: first.User, owner: first.owner, ACLs: first.Launch.ACLs, Logs: first.Spec.Logs, Created: m.cfg.Now(),
 		containers: map[yarn.ContainerID]*Container{}, done: make(chan struct{})}
 }
 
@@ -45,6 +47,7 @@ const (
 type App struct {
 	ID         yarn.ApplicationID
 	User       string
+	Owner      *executor.Account // of the files; nil: the NodeManager's own user
 	ACLs       map[string]string
 	State      string
 	Containers []yarn.ContainerID
@@ -56,7 +59,7 @@ func (m *Manager) Apps() []App {
 	defer m.mu.Unlock()
 	out := make([]App, 0, len(m.apps))
 	for _, a := range m.apps {
-		x := App{ID: a.ID, User: a.User, ACLs: a.ACLs, State: "RUNNING"}
+		x := App{ID: a.ID, User: a.User, Owner: a.owner, ACLs: a.ACLs, State: "RUNNING"}
 		if a.finishing {
 			x.State = "FINISHING_CONTAINERS_WAIT"
 		}
@@ -92,7 +95,7 @@ func (m *Manager) FinishApp(id yarn.ApplicationID, reason string) {
 // finish waits for the containers without a limit: nothing of theirs is given away before they are gone.
 func (m *Manager) finish(a *app, containers []*Container) {
 	defer close(a.done)
-	f := FinishedApp{ID: a.ID, User: a.User, ACLs: a.ACLs, Logs: a.Logs}
+	f := FinishedApp{ID: a.ID, User: a.User, Owner: a.owner, ACLs: a.ACLs, Logs: a.Logs}
 	for _, c := range containers {
 		<-c.done
 		f.Containers = append(f.Containers, FinishedContainer{c.ID, c.Status().Exit, c.Grant.Master})

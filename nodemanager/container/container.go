@@ -156,6 +156,7 @@ type Container struct {
 // Status is a moment of a container.
 type Status struct {
 	Spec        Spec
+	Owner       *executor.Account // of its files; nil: the NodeManager's own user
 	State       State
 	Exit        yarn.ExitStatus
 	Diagnostics string
@@ -171,7 +172,7 @@ type Status struct {
 func (c *Container) Status() Status {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	s := Status{Spec: c.Spec, State: c.state, Exit: yarn.ExitInvalid, Diagnostics: c.diagnostics, Started: c.Started, Finished: c.finished, GPUs: c.gpus, WorkDir: c.workDir}
+	s := Status{Spec: c.Spec, Owner: c.owner, State: c.state, Exit: yarn.ExitInvalid, Diagnostics: c.diagnostics, Started: c.Started, Finished: c.finished, GPUs: c.gpus, WorkDir: c.workDir}
 	if c.state == Done {
 		s.Exit = c.exit
 	}

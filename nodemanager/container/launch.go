@@ -122,7 +122,7 @@ func (c *Container) writeFiles(t *executor.Task) error {
 		path string
 		data []byte
 		mode os.FileMode
-		own  bool
+		own  bool // in the user's folder
 	}{
 		{filepath.Join(t.PrivateDir, "launch_container.sh"), []byte(script), 0o644, false},
 		{filepath.Join(t.PrivateDir, t.ID+".tokens"), tokens, 0o600, false},
@@ -130,13 +130,14 @@ func (c *Container) writeFiles(t *executor.Task) error {
 		{filepath.Join(t.WorkDir, "container_tokens"), tokens, 0o600, true},
 	}
 	for _, f := range files {
-		if err := os.WriteFile(f.path, f.data, f.mode); err != nil {
-			return err
+		write := func() error { return os.WriteFile(f.path, f.data, f.mode) }
+		var err error
+		if f.own {
+			err = c.owner.Do(write)
+		} else {
+			err = write()
 		}
-		if !f.own || c.owner == nil {
-			continue
-		}
-		if err := os.Chown(f.path, int(c.owner.UID), int(c.owner.GID)); err != nil {
+		if err != nil {
 			return err
 		}
 	}
@@ -167,7 +168,7 @@ func (c *Container) launchSpec(t *executor.Task) *launch.Spec {
 	c.mu.Unlock()
 	s.Counters = launch.Counters{BytesFetched: r.BytesFetched, BytesCached: r.BytesCached, FilesFetched: r.FilesFetched, FilesCached: r.FilesCached, Millis: r.Ms}
 	for name, target := range r.Paths {
-		s.Links = append(s.Links, links(name, target)...)
+		s.Links = append(s.Links, c.links(name, target)...)
 	}
 	if usesAddOpens(c.Launch) {
 		s.AddOpens = cfg.Java.AddOpens(cfg.HostEnv)
@@ -203,11 +204,15 @@ func gpuEnv(r yarn.Resource, gpus []string, counted bool) map[string]string {
 }
 
 // links are the links of one resource: "x/*" links every entry of a folder under the entry's name.
-func links(name, target string) []launch.Link {
+func (c *Container) links(name, target string) []launch.Link {
 	if path.Base(name) != "*" {
 		return []launch.Link{{Name: name, Target: target}}
 	}
-	entries, err := os.ReadDir(target)
+	var entries []os.DirEntry
+	err := c.owner.Do(func() (err error) {
+		entries, err = os.ReadDir(target)
+		return err
+	})
 	if err != nil {
 		return []launch.Link{{Name: name, Target: target}}
 	}

@@ -43,6 +43,7 @@ type Uploader interface {
 type FinishedApp struct {
 	ID         yarn.ApplicationID
 	User       string
+	Owner      *executor.Account // of the log files; nil: the NodeManager's own user
 	ACLs       map[string]string
 	Logs       LogContext
 	Containers []FinishedContainer

@@ -8,8 +8,20 @@ import (
 	"strings"
 )
 
-// tails are the ends of prelaunch.err and of the files that look like a stderr, for the diagnostics.
-func (c *Container) tails() string {
+// tails reads the ends with the rights of the container's user, whose folder it is.
+func (c *Container) tails() (text string) {
+	err := c.owner.Do(func() error {
+		text = c.readTails()
+		return nil
+	})
+	if err != nil {
+		c.mgr.cfg.Log.Warn("the ends of a container's logs were not read", "container", c.ID, "error", err)
+	}
+	return text
+}
+
+// readTails are the ends of prelaunch.err and of the files that look like a stderr, for the diagnostics.
+func (c *Container) readTails() string {
 	var b strings.Builder
 	limit := c.mgr.cfg.TailBytes
 	pre := filepath.Join(c.logDir, "prelaunch.err")

@@ -174,8 +174,10 @@ func LogDir(l string, c yarn.ContainerID) string {
 func (s *Set) MakeUser(user string, owner *executor.Account) error {
 	for _, l := range s.Local() {
 		u := UserDir(l, user)
-		err := mkdirs(owner, modeDir{u, 0o750}, modeDir{u + "/filecache", 0o710}, modeDir{u + "/appcache", 0o710})
-		if err != nil {
+		if err := mkdir(u, 0o750, owner); err != nil {
+			return err
+		}
+		if err := mkdirs(owner, modeDir{u + "/filecache", 0o710}, modeDir{u + "/appcache", 0o710}); err != nil {
 			return err
 		}
 	}
@@ -210,7 +212,10 @@ func (s *Set) MakeContainer(user string, c yarn.ContainerID, owner *executor.Acc
 	}
 	for _, l := range s.Log() {
 		d := LogDir(l, c)
-		if err := mkdirs(owner, modeDir{filepath.Dir(d), logMode}, modeDir{d, logMode}); err != nil {
+		if err := mkdir(filepath.Dir(d), logMode, owner); err != nil {
+			return err
+		}
+		if err := mkdirs(owner, modeDir{d, logMode}); err != nil {
 			return err
 		}
 	}
@@ -222,16 +227,20 @@ type modeDir struct {
 	mode fs.FileMode
 }
 
+// mkdirs makes directories inside the owner's own ones, with no more than the owner's rights.
 func mkdirs(owner *executor.Account, dirs ...modeDir) error {
-	for _, d := range dirs {
-		if err := mkdir(d.path, d.mode, owner); err != nil {
-			return err
+	return owner.Do(func() error {
+		for _, d := range dirs {
+			if err := mkdir(d.path, d.mode, nil); err != nil {
+				return err
+			}
 		}
-	}
-	return nil
+		return nil
+	})
 }
 
 // mkdir makes one directory, and its parents with the usual modes, with exactly this mode and owner.
+// The directory above must be the daemon's own, unless it runs with the owner's rights.
 func mkdir(path string, mode fs.FileMode, owner *executor.Account) error {
 	if _, err := os.Stat(path); err == nil {
 		return nil

@@ -289,11 +289,11 @@ func diskSize(dir string) (int64, error) {
 	return n, err
 }
 
-// publish sets modes and owner of a complete download and gives it its final name.
-func publish(tmp, dir string, public bool, owner *executor.Account) error {
+// publish sets the modes of a complete download and gives it its final name.
+func publish(tmp, dir string, public bool) error {
 	folder, file := iofs.FileMode(0o700), iofs.FileMode(0o500)
 	if public {
-		folder, file, owner = 0o755, 0o555, nil
+		folder, file = 0o755, 0o555
 	}
 	err := filepath.WalkDir(tmp, func(p string, d iofs.DirEntry, err error) error {
 		if err != nil {
@@ -306,9 +306,6 @@ func publish(tmp, dir string, public bool, owner *executor.Account) error {
 			err = os.Chmod(p, folder)
 		case d.Type().IsRegular():
 			err = os.Chmod(p, file)
-		}
-		if err == nil && owner != nil {
-			err = os.Lchown(p, int(owner.UID), int(owner.GID))
 		}
 		return err
 	})

@@ -262,10 +262,12 @@ func (l *Localizer) fetch(s *scope, r Request, x Resource, number int) (dir, fin
 		f.user, f.owner = l.cfg.SystemUser, nil
 	}
 	tmp := dir + "_tmp"
-	size, err = f.fetch(s.ctx, tmp, name)
-	if err == nil {
-		err = publish(tmp, dir, f.public, s.owner)
-	}
+	err = f.owner.Do(func() error {
+		if size, err = f.fetch(s.ctx, tmp, name); err != nil {
+			return err
+		}
+		return publish(tmp, dir, f.public)
+	})
 	if err != nil {
 		if cleanErr := errors.Join(dirs.RemoveAll(tmp), dirs.RemoveAll(dir)); cleanErr != nil {
 			l.cfg.Log.Warn("a failed download could not be removed", "dir", dir, "error", cleanErr)

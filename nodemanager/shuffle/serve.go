@@ -189,7 +189,11 @@ func (s *Server) open(j job, q request) ([]*part, error) {
 		if !attemptID.MatchString(m) {
 			return parts, fail(http.StatusBadRequest, "Bad map parameter: %q is no attempt id", m)
 		}
-		p, err := s.openPart(j, m, q.reduce)
+		var p *part
+		err := j.owner.Do(func() (err error) { // a task could point its outputs at what only the NodeManager may read
+			p, err = s.openPart(j, m, q.reduce)
+			return err
+		})
 		if err != nil {
 			return parts, err
 		}

@@ -15,6 +15,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"heddle/executor"
 	"heddle/hadoop/security"
 	"heddle/yarn"
 )
@@ -34,7 +35,9 @@ type Config struct {
 	KeepAlive      bool   // mapreduce.shuffle.connection-keep-alive.enable
 	KeepAliveTime  time.Duration
 	Files          Finder
-	Log            *slog.Logger
+	// Account is who a user's map outputs belong to, nil for this process's own user; without it all do.
+	Account func(user string) (*executor.Account, error)
+	Log     *slog.Logger
 }
 
 // Server owns the jobs' secrets. It is safe for concurrent use.
@@ -57,6 +60,7 @@ type Stats struct {
 
 type job struct {
 	user   string
+	owner  *executor.Account
 	app    yarn.ApplicationID
 	secret []byte
 }
@@ -102,9 +106,15 @@ func (s *Server) InitApp(user string, app yarn.ApplicationID, data []byte) error
 	if err != nil {
 		return fmt.Errorf("service data of %s for %s: %w", Name, app, err)
 	}
+	var owner *executor.Account
+	if s.cfg.Account != nil {
+		if owner, err = s.cfg.Account(user); err != nil {
+			return err
+		}
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.jobs[jobID(app)] = job{user, app, t.Password}
+	s.jobs[jobID(app)] = job{user, owner, app, t.Password}
 	return nil
 }
 

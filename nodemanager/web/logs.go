@@ -14,6 +14,7 @@ import (
 	"syscall"
 	"time"
 
+	"heddle/executor"
 	hadoophttp "heddle/hadoop/http"
 	"heddle/nodemanager/container"
 	"heddle/nodemanager/dirs"
@@ -22,13 +23,25 @@ import (
 )
 
 type logFile struct {
+	owner      *executor.Account
 	name, path string
 	size       int64
 	modified   time.Time
 }
 
-// logFiles lists a container's regular log files in all log directories.
-func (p *pages) logFiles(id yarn.ContainerID) []logFile {
+// logFiles lists a container's regular log files in all log directories, with its user's rights.
+func (p *pages) logFiles(id yarn.ContainerID, owner *executor.Account) (out []logFile) {
+	err := owner.Do(func() error {
+		out = p.listLogs(id, owner)
+		return nil
+	})
+	if err != nil {
+		p.Log.Warn("a container's logs were not listed", "container", id, "error", err)
+	}
+	return out
+}
+
+func (p *pages) listLogs(id yarn.ContainerID, owner *executor.Account) []logFile {
 	var out []logFile
 	for _, l := range p.Dirs.AllLog() {
 		d := dirs.LogDir(l, id)
@@ -39,7 +52,7 @@ func (p *pages) logFiles(id yarn.ContainerID) []logFile {
 		for _, e := range entries {
 			fi, err := e.Info()
 			if err == nil && fi.Mode().IsRegular() {
-				out = append(out, logFile{e.Name(), filepath.Join(d, e.Name()), fi.Size(), fi.ModTime()})
+				out = append(out, logFile{owner, e.Name(), filepath.Join(d, e.Name()), fi.Size(), fi.ModTime()})
 			}
 		}
 	}
@@ -61,7 +74,7 @@ func (p *pages) logsOf(r *http.Request) (yarn.ContainerID, []logFile, error) {
 	if err := p.viewable(r, a.User, a.ACLs); err != nil {
 		return id, nil, err
 	}
-	return id, p.logFiles(id), nil
+	return id, p.logFiles(id, a.Owner), nil
 }
 
 type logInfo struct {
@@ -112,8 +125,11 @@ func find(files []logFile, name string) (logFile, error) {
 	return logFile{}, hadoophttp.NotFound("Cannot find this log on the local disk: %s", name)
 }
 
-func openLog(f logFile) (*os.File, error) {
-	in, err := os.OpenFile(f.path, os.O_RDONLY|syscall.O_NOFOLLOW, 0)
+func openLog(f logFile) (in *os.File, err error) {
+	err = f.owner.Do(func() (err error) {
+		in, err = os.OpenFile(f.path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
+		return err
+	})
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, hadoophttp.NotFound("Cannot find this log on the local disk: %s", f.name)
 	}

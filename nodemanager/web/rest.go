@@ -130,7 +130,7 @@ func (p *pages) containerOf(s container.Status) containerInfo {
 	if s.Spec.Grant.Opportunistic {
 		out.ExecutionType = "OPPORTUNISTIC"
 	}
-	for _, f := range p.logFiles(s.Spec.ID) {
+	for _, f := range p.logFiles(s.Spec.ID, s.Owner) {
 		out.LogFiles = append(out.LogFiles, f.name)
 	}
 	return out

@@ -1,0 +1,86 @@
+package node
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	yarnpb "heddle/hadoop-proto/yarn"
+)
+
+// asOthers is a node whose containers run as their submitters.
+func asOthers(t *testing.T, site map[string]string) *Box {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("running containers as other users needs root")
+	}
+	all := map[string]string{
+		"yarn.nodemanager.container-executor.class":                            "org.apache.hadoop.yarn.server.nodemanager.LinuxContainerExecutor",
+		"yarn.nodemanager.linux-container-executor.nonsecure-mode.limit-users": "false",
+	}
+	for k, v := range site {
+		all[k] = v
+	}
+	return Start(t, Options{Site: all})
+}
+
+func TestContainersRunAsTheirSubmitters(t *testing.T) {
+	b := asOthers(t, map[string]string{"yarn.log-aggregation-enable": "true"})
+	am := b.AM(t, "daemon", 1) // every Debian has this user, as number 1
+	resources := map[string]*yarnpb.LocalResourceProto{}
+	for v, name := range map[yarnpb.LocalResourceVisibilityProto]string{public: "public", private: "private", application: "application"} {
+		resources[name] = Resource(t, b.put(t, name, []byte(name+" "), 0o644), file, v)
+	}
+	id := am.Start(t, Launch{Resources: resources, Commands: []string{"{ id -u; cat public private application; stat -Lc %u:%a private public; touch mine; }", "1><LOG_DIR>/stdout"}})
+	if s := am.Done(t, id); s.GetExitStatus() != 0 {
+		t.Fatalf("exit %d: %s", s.GetExitStatus(), s.GetDiagnostics())
+	}
+	if got := am.Log(t, id, "stdout"); got != "1\npublic private application 1:500\n0:555\n" {
+		t.Errorf("it printed %q", got)
+	}
+	if status, body := b.Get(t, "/ws/v1/node/containers/"+id.String()+"/logs/stdout"); status != 200 || !strings.Contains(body, "public private application") {
+		t.Errorf("the page gives %d, %s", status, body)
+	}
+	secret := Resource(t, b.put(t, "roots.txt", []byte("x"), 0o600), file, private)
+	if s := am.Done(t, am.Start(t, Launch{Resources: map[string]*yarnpb.LocalResourceProto{"x": secret}, Commands: []string{"cat x"}})); s.GetExitStatus() != -1000 || !strings.Contains(s.GetDiagnostics(), "Permission denied: user=daemon") {
+		t.Errorf("another user's file: %d, %s", s.GetExitStatus(), s.GetDiagnostics())
+	}
+	b.FinishApp(am.Attempt.Application)
+	Until(t, "the logs are uploaded and gone from here", func() bool {
+		r := b.LogReports(am.Attempt.Application)
+		return len(r) > 0 && r[len(r)-1].GetLogAggregationStatus() == yarnpb.LogAggregationStatusProto_LOG_SUCCEEDED
+	})
+}
+
+func TestAUserCannotLeadTheNodeToOthersFiles(t *testing.T) {
+	b := asOthers(t, nil)
+	secret := filepath.Join(b.Dir, "secret-stderr")
+	if err := os.WriteFile(secret, []byte("root's secret"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	am := b.AM(t, "daemon", 1)
+	// the user turns logs into links, and takes the places that the next container's files will have
+	trap := `for l in ${LOG_DIRS//,/ }; do ln -sf ` + secret + ` \$l/prelaunch.err; ln -sf ` + secret + ` \$l/stderr; done; ` +
+		`for d in ${LOCAL_DIRS//,/ }; do n=\$d/${CONTAINER_ID%1}2; mkdir -m 777 \$n; ln -s ` + secret + ` \$n/launch_container.sh; ln -s ` + secret + ` \$n/container_tokens; done; exit 9`
+	first := am.Start(t, Launch{Commands: []string{trap}})
+	if s := am.Done(t, first); s.GetExitStatus() != 9 || strings.Contains(s.GetDiagnostics(), "root's secret") {
+		t.Errorf("exit %d: %s", s.GetExitStatus(), s.GetDiagnostics())
+	}
+	for _, path := range []string{"/ws/v1/node/containers/" + first.String() + "/logs/stderr", "/node/containerlogs/" + first.String() + "/daemon/prelaunch.err?start=0"} {
+		if status, body := b.Get(t, path); status == 200 || strings.Contains(body, "root's secret") {
+			t.Errorf("%s gives %d: %s", path, status, body)
+		}
+	}
+	second := am.Start(t, Launch{Commands: []string{"true"}})
+	if s := am.Done(t, second); s.GetExitStatus() == 0 {
+		t.Error("the second container ran in a folder that was prepared for it")
+	}
+	fi, err := os.Stat(secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text, err := os.ReadFile(secret); err != nil || string(text) != "root's secret" || fi.Mode() != 0o600 {
+		t.Errorf("root's file is now %q, %v, %v", text, fi.Mode(), err)
+	}
+}
