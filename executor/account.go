@@ -24,7 +24,9 @@ func LookupAccount(name string) (*Account, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Account{Name: name, UID: uint32(uid), GID: uint32(gid)}, nil
+	a := &Account{Name: name, UID: uint32(uid), GID: uint32(gid)}
+	a.groups = allGroups(u, a.GID)
+	return a, nil
 }
 
 // Unreadable returns the first part of path that the account may not read or, for a folder,
@@ -37,11 +39,10 @@ func Unreadable(a *Account, path string) string {
 	if err != nil {
 		return path
 	}
-	groups := a.groups()
 	need := uint32(4)
 	for p := real; ; p = filepath.Dir(p) {
 		fi, err := os.Stat(p)
-		if err != nil || !a.may(fi, need, groups) {
+		if err != nil || !a.may(fi, need) {
 			return p
 		}
 		if p == "/" {
@@ -51,12 +52,9 @@ func Unreadable(a *Account, path string) string {
 	}
 }
 
-func (a *Account) groups() []uint32 {
-	out := []uint32{a.GID}
-	u, err := user.LookupId(strconv.FormatUint(uint64(a.UID), 10))
-	if err != nil {
-		return out
-	}
+// allGroups are a user's groups; where they cannot be read, the first alone.
+func allGroups(u *user.User, first uint32) []uint32 {
+	out := []uint32{first}
 	ids, err := u.GroupIds()
 	if err != nil {
 		return out
@@ -69,7 +67,7 @@ func (a *Account) groups() []uint32 {
 	return out
 }
 
-func (a *Account) may(fi os.FileInfo, need uint32, groups []uint32) bool {
+func (a *Account) may(fi os.FileInfo, need uint32) bool {
 	st, ok := fi.Sys().(*syscall.Stat_t)
 	if !ok {
 		return false
@@ -78,7 +76,7 @@ func (a *Account) may(fi os.FileInfo, need uint32, groups []uint32) bool {
 	switch {
 	case st.Uid == a.UID:
 		mode >>= 6
-	case slices.Contains(groups, st.Gid):
+	case slices.Contains(a.groups, st.Gid):
 		mode >>= 3
 	}
 	return mode&need == need

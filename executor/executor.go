@@ -28,6 +28,7 @@ type Task struct {
 type Account struct {
 	Name     string
 	UID, GID uint32
+	groups   []uint32 // all of them, GID first
 }
 
 // Limits is what a task was granted.

@@ -28,7 +28,10 @@ func (a *Account) Do(f func() error) error {
 
 // become changes the calling thread only; the wrappers of package syscall would change all threads.
 func (a *Account) become() error {
-	groups := a.groups()
+	groups := a.groups
+	if len(groups) == 0 {
+		groups = []uint32{a.GID}
+	}
 	if _, _, e := syscall.RawSyscall(syscall.SYS_SETGROUPS, uintptr(len(groups)), uintptr(unsafe.Pointer(&groups[0])), 0); e != 0 {
 		return fmt.Errorf("setgroups: %w", e)
 	}
