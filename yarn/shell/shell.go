@@ -87,6 +87,13 @@ func percent(f float32) string {
 	return fmt.Sprintf("%.0f%%", math.RoundToEven(float64(f)*100))
 }
 
+// twoDigits is Java's DecimalFormat("#.00"), which writes no zero before the point.
+func twoDigits(f float32) string {
+	s := strconv.FormatFloat(float64(f), 'f', 2, 64)
+	return strings.Replace(strings.TrimPrefix(s, "0"), "-0.", "-.", 1)
+}
+
+// resource is Hadoop's form of amounts: <memory:1024, vCores:1, yarn.io/gpu: 2>, types without any left out.
 func (s *Shell) resource(p *yarnpb.ResourceProto) (string, error) {
 	r, err := wire.ResourceFrom(p, s.Types)
 	return s.Types.Format(r), err
