@@ -242,7 +242,8 @@ type node struct {
 	t       *testing.T
 	tracker peer
 	id      *yarnpb.NodeIdProto
-	reg     *yarnpb.RegisterNodeManagerResponseProto
+	reg     *yarnpb.RegisterNodeManagerResponseProto // set before known is closed
+	known   chan struct{}
 	last    int32
 
 	mu      sync.Mutex
@@ -257,7 +258,7 @@ func (r *rm) node(host string, memoryMB int64, change func(*yarnpb.RegisterNodeM
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	n := &node{t: r.t, tracker: r.tracker(), id: &yarnpb.NodeIdProto{Host: &host, Port: new(int32(l.Addr().(*net.TCPAddr).Port))}}
+	n := &node{t: r.t, tracker: r.tracker(), known: make(chan struct{}), id: &yarnpb.NodeIdProto{Host: &host, Port: new(int32(l.Addr().(*net.TCPAddr).Port))}}
 	server, err := rpc.NewServer(rpc.ServerConfig{Name: "node", Tokens: n, Log: slog.New(slog.DiscardHandler), Protocols: []rpc.Protocol{{
 		Name: "org.apache.hadoop.yarn.api.ContainerManagementProtocolPB", Version: 1, Methods: map[string]rpc.Method{"startContainers": rpc.Unary(n.startContainers)}}}})
 	if err != nil {
@@ -274,11 +275,14 @@ func (r *rm) node(host string, memoryMB int64, change func(*yarnpb.RegisterNodeM
 		change(req)
 	}
 	n.reg = call[yarnpb.RegisterNodeManagerResponseProto](n.tracker, "registerNodeManager", req)
+	close(n.known)
 	return n
 }
 
-// Password accepts NMTokens signed with the key of the registration.
+// Password accepts NMTokens signed with the key of the registration. An AM that waited for a
+// node may be started before the node has its answer.
 func (n *node) Password(_ context.Context, raw []byte) ([]byte, string, error) {
+	<-n.known
 	key := security.MasterKeyFromProto(n.reg.GetNmTokenMasterKey())
 	return key.Password(raw), "attempt", nil
 }

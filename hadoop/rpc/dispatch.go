@@ -60,6 +60,11 @@ func (c *conn) call(h requestHeader, payload []byte) error {
 	j := job{raw: raw, retry: h.retry}
 	clientID := c.keepClientID(h.clientID)
 	p, m, failure := c.server.lookup(&mh, c.protocol)
+	if failure == nil && m.Quick != nil {
+		if done, err := c.quick(h, clientID, p, m, raw); done {
+			return err
+		}
+	}
 	if failure == nil && m.Raw == nil {
 		j.msg, j.raw = m.New(), nil
 		if err := proto.Unmarshal(raw, j.msg); err != nil {
@@ -77,6 +82,38 @@ func (c *conn) call(h requestHeader, payload []byte) error {
 		return c.perform(&c.inline, call, j, true)
 	}
 	return c.spawn(j, h.callID, clientID, p.Name)
+}
+
+// quick lets a method answer at once; done is false where it declined.
+func (c *conn) quick(h requestHeader, clientID []byte, p *protocolEntry, m *methodEntry, raw []byte) (done bool, err error) {
+	call := c.inline.call
+	call.ID, call.ClientID, call.Protocol, call.Method = h.callID, clientID, p.Name, m.name
+	start := time.Now()
+	body := getBuffer()
+	defer putBuffer(body)
+	reply, ok := c.tryQuick(m, raw, *body)
+	if !ok {
+		return false, nil
+	}
+	*body = reply
+	c.server.counters.calls.Add(1)
+	out := getBuffer()
+	defer putBuffer(out)
+	*out = endFrame(appendBytes(appendResponseHeader(beginFrame(*out), h.callID, h.retry, clientID, nil), reply), 0)
+	m.calls.Add(1)
+	m.nanos.Add(uint64(time.Since(start)))
+	return true, c.out.send(*out, true)
+}
+
+// tryQuick takes a panic for a decline: the usual way reports it.
+func (c *conn) tryQuick(m *methodEntry, raw, out []byte) (reply []byte, ok bool) {
+	defer func() {
+		if p := recover(); p != nil {
+			c.server.cfg.Log.Error("a handler panicked", "server", c.server.cfg.Name, "method", m.name, "peer", c.nc.RemoteAddr(), "panic", p, "stack", string(debug.Stack()))
+			reply, ok = nil, false
+		}
+	}()
+	return m.Quick(&c.inline, raw, out)
 }
 
 // spawn runs a call on its own goroutine as soon as the connection has a free slot.

@@ -69,6 +69,11 @@ type Method struct {
 	// reply. It overrides New and Handle. req is only valid during the call.
 	Raw func(ctx context.Context, req []byte, out []byte) ([]byte, error)
 
+	// Quick, if not nil, is tried first, on the connection's own goroutine: it answers
+	// the common case of a hot call like Raw would, or declines and changes nothing. It
+	// may not wait.
+	Quick func(ctx context.Context, req []byte, out []byte) (reply []byte, ok bool)
+
 	// Inline runs the method on the connection's own goroutine. Only for methods
 	// that never wait: until it returns, the connection reads nothing.
 	Inline bool
@@ -89,6 +94,12 @@ func Unary[Req any, PReq interface {
 			return resp, nil
 		},
 	}
+}
+
+// Before is the method with quick tried first.
+func (m Method) Before(quick func(ctx context.Context, req []byte, out []byte) ([]byte, bool)) Method {
+	m.Quick = quick
+	return m
 }
 
 // Protocol is one set of methods behind the name that its Java interface has on the wire.

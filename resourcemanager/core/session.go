@@ -133,13 +133,15 @@ func (c *Core) closeAMSession(t *attempt) {
 type NodeSession struct {
 	ID yarn.NodeID
 
-	Call       sync.Mutex // held during one heartbeat
-	ResponseID int32      // of the last answer; guarded by Call
-	LastReply  any        // guarded by Call
-	Healthy    bool       // as last reported; guarded by Call
-	Report     string
-	Started    map[yarn.ContainerID]struct{} // reported running; guarded by Call
-	Ended      map[yarn.ContainerID]struct{} // reported complete, not yet to be removed; guarded by Call
+	Call         sync.Mutex // held during one heartbeat
+	ResponseID   int32      // of the last answer; guarded by Call
+	LastReply    any        // nil for a plain one without orders; guarded by Call
+	Plain        bool       // the last answer was a plain one; guarded by Call
+	LastSequence int64      // of a plain last answer; guarded by Call
+	Healthy      bool       // as last reported; guarded by Call
+	Report       string
+	Started      map[yarn.ContainerID]struct{} // reported running; guarded by Call
+	Ended        map[yarn.ContainerID]struct{} // reported complete, not yet to be removed; guarded by Call
 
 	lastSeen    atomic.Int64 // ms
 	utilization atomic.Pointer[Utilization]
@@ -176,7 +178,23 @@ type Signal struct {
 func (s *NodeSession) Seen(now int64) { s.lastSeen.Store(now) }
 
 // Measure notes what the node measured.
-func (s *NodeSession) Measure(u Utilization) { s.utilization.Store(&u) }
+func (s *NodeSession) Measure(u Utilization) {
+	if last := s.utilization.Load(); last != nil && *last == u {
+		return
+	}
+	s.measure(u)
+}
+
+// measure is apart so that equal measurements take no memory.
+func (s *NodeSession) measure(u Utilization) { s.utilization.Store(&u) }
+
+// Idle reports whether there are no orders.
+func (s *NodeSession) Idle() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	o := &s.orders
+	return len(o.Clean)+len(o.Forget)+len(o.CleanApps)+len(o.Signals) == 0 && o.Shutdown == ""
+}
 
 // Replaced reports whether the session is no longer the node's.
 func (s *NodeSession) Replaced() bool { return s.replaced.Load() }

@@ -100,6 +100,15 @@ type NodeView struct {
 	session     *NodeSession
 }
 
+// NodeSession is the session of a node of this view; it may have been replaced since.
+func (v *View) NodeSession(id yarn.NodeID) (*NodeSession, bool) {
+	n, ok := v.Nodes.Get(id)
+	if !ok || n.session == nil {
+		return nil, false
+	}
+	return n.session, true
+}
+
 // LastSeen is when the node was last heard, in ms.
 func (v *NodeView) LastSeen() int64 {
 	if v.session == nil {

@@ -21,7 +21,7 @@ func (s *Service) Tracker() rpc.Protocol {
 	sd := yarnpb.File_hadoop_proto_yarn_resource_tracker_proto.Services().ByName("ResourceTrackerService")
 	return protocol(TrackerProtocol, sd, map[string]rpc.Method{
 		"registerNodeManager":   rpc.Unary(s.registerNodeManager),
-		"nodeHeartbeat":         rpc.Unary(s.nodeHeartbeat),
+		"nodeHeartbeat":         rpc.Unary(s.nodeHeartbeat).Before(s.quietHeartbeat),
 		"unRegisterNodeManager": rpc.Unary(s.unRegisterNodeManager),
 	})
 }
@@ -103,8 +103,13 @@ func (s *Service) nodeHeartbeat(ctx context.Context, req *yarnpb.NodeHeartbeatRe
 	sess.Call.Lock()
 	defer sess.Call.Unlock()
 	sess.Seen(s.Clock().UnixMilli())
-	if last, ok := sess.LastReply.(*yarnpb.NodeHeartbeatResponseProto); ok && next(status.GetResponseId()) == sess.ResponseID {
-		return last, nil
+	if next(status.GetResponseId()) == sess.ResponseID {
+		if last, ok := sess.LastReply.(*yarnpb.NodeHeartbeatResponseProto); ok {
+			return last, nil
+		}
+		if sess.Plain {
+			return s.plainReply(sess.ResponseID, sess.LastSequence), nil
+		}
 	}
 	if status.GetResponseId() != sess.ResponseID || sess.Replaced() {
 		return resync(fmt.Sprintf("Too far behind rm response id:%d nm response id:%d", sess.ResponseID, status.GetResponseId())), nil
@@ -119,7 +124,7 @@ func (s *Service) nodeHeartbeat(ctx context.Context, req *yarnpb.NodeHeartbeatRe
 	}
 	measure(sess, status)
 	resp := s.heartbeatReply(sess, req)
-	sess.ResponseID, sess.LastReply = resp.GetResponseId(), resp
+	sess.ResponseID, sess.LastReply, sess.Plain = resp.GetResponseId(), resp, false
 	return resp, nil
 }
 
@@ -168,10 +173,7 @@ func measure(sess *core.NodeSession, status *yarnpb.NodeStatusProto) {
 }
 
 func (s *Service) heartbeatReply(sess *core.NodeSession, req *yarnpb.NodeHeartbeatRequestProto) *yarnpb.NodeHeartbeatResponseProto {
-	resp := &yarnpb.NodeHeartbeatResponseProto{
-		ResponseId: new(next(sess.ResponseID)), NodeAction: yarnpb.NodeActionProto_NORMAL.Enum(),
-		NextHeartBeatInterval: new(s.Settings.HeartbeatMillis), TokenSequenceNo: new(req.GetTokenSequenceNo()),
-	}
+	resp := s.plainReply(next(sess.ResponseID), req.GetTokenSequenceNo())
 	orders := sess.Take()
 	for _, id := range orders.Clean {
 		resp.ContainersToCleanup = append(resp.ContainersToCleanup, wire.ContainerID(id))
