@@ -88,6 +88,7 @@ func New(cfg Config) (http.Handler, error) {
 	m.HandleFunc("GET /ws/v1/node/containerlogs/{id}/{file}", p.logText)
 	m.HandleFunc("GET /ws/v1/node/resources/{name}", p.resources)
 	m.HandleFunc("GET /ws/v1/node/auxiliaryservices", p.auxiliary)
+	m.HandleFunc("PUT /ws/v1/node/", p.notBuilt)
 	m.HandleFunc("GET /node/containerlogs/{id}/{user}", p.logPage)
 	m.HandleFunc("GET /node/containerlogs/{id}/{user}/{file}", p.logFile)
 	m.HandleFunc("GET /node", p.page)
@@ -98,6 +99,10 @@ func New(cfg Config) (http.Handler, error) {
 
 func (p *pages) missing(w http.ResponseWriter, r *http.Request) {
 	hadoophttp.Fail(w, r, hadoophttp.NotFound("%s is no path of this service", r.URL.Path))
+}
+
+func (p *pages) notBuilt(w http.ResponseWriter, r *http.Request) {
+	hadoophttp.Fail(w, r, hadoophttp.NotBuilt("PUT "+r.URL.Path))
 }
 
 // viewable checks that the caller may see an application's containers and logs.

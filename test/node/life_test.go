@@ -2,6 +2,7 @@ package node
 
 import (
 	"encoding/json"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -403,6 +404,19 @@ func TestTheNodesPagesShowWhatRuns(t *testing.T) {
 	var beans struct{ Beans []map[string]any }
 	if err := json.Unmarshal([]byte(body), &beans); err != nil || len(beans.Beans) != 1 || beans.Beans[0]["ContainersRunning"] != 1.0 {
 		t.Errorf("/jmx: %v, %s", err, body)
+	}
+	for _, path := range []string{"/ws/v1/node/auxiliaryservices", "/ws/v1/node/yarn/sysfs/alice/" + id.Attempt.Application.String()} {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPut, "http://"+b.Web+path, strings.NewReader("{}"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := resp.Body.Close(); err != nil || resp.StatusCode != http.StatusNotImplemented {
+			t.Errorf("PUT %s answers %d, %v", path, resp.StatusCode, err)
+		}
 	}
 	for path, want := range map[string]int{
 		"/ws/v1/node/nothing": 404, "/ws/v1/node/apps/application_1_0009": 404, "/ws/v1/node/apps/x": 400, "/ws/v1/node/containers/x": 400,
