@@ -148,7 +148,7 @@ func TestGangsDoNotHoldEachOther(t *testing.T) {
 	ctx := limited(t, 5*time.Minute)
 	o := shared.options("gangs", shared.rm, shared.nm)
 	// Room for eight pieces of 256 MB, of which an ApplicationMaster takes two.
-	o.Site = map[string]string{"yarn.nodemanager.resource.memory-mb": "2048", "heddle.job.gang-timeout": "2s"}
+	o.Site = map[string]string{"yarn.nodemanager.resource.memory-mb": "2048", "heddle.job.gang-timeout": "8s"}
 	o.Queues = map[string]string{
 		"yarn.scheduler.capacity.resource-calculator": "org.apache.hadoop.yarn.util.resource.DominantResourceCalculator",
 		"yarn.scheduler.capacity.root.queues":         "a,b", "yarn.scheduler.capacity.maximum-am-resource-percent": "0.9",
