@@ -118,6 +118,10 @@ func (f *Framework) Expand() {
 	for _, dir := range []*string{&f.CodeDir, &f.DataDir, &f.OutputDir} {
 		*dir = r.Replace(*dir)
 	}
+	for i := range f.Roles {
+		role := &f.Roles[i]
+		role.Data, role.Output = r.Replace(role.Data), r.Replace(role.Output)
+	}
 }
 
 // withDefaultPorts adds the labels that OpenPAI gives to every task.

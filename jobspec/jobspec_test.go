@@ -82,10 +82,10 @@ func TestProtocol1(t *testing.T) {
 	if !reflect.DeepEqual(f.Roles, []Role{r}) || f.RetryCount != -1 || f.Env["A"] != "b" || f.Queue != DefaultQueue {
 		t.Errorf("%+v", f)
 	}
-	f.User, f.DefaultFS = "alice", "hdfs://nn:8020"
+	f.User, f.DefaultFS, f.Roles[0].Data = "alice", "hdfs://nn:8020", "$PAI_DEFAULT_FS_URI/data"
 	f.Expand()
-	if f.CodeDir != "hdfs://nn:8020/code/alice" {
-		t.Errorf("codeDir %s", f.CodeDir)
+	if f.CodeDir != "hdfs://nn:8020/code/alice" || f.Roles[0].Data != "hdfs://nn:8020/data" {
+		t.Errorf("codeDir %s, data %s", f.CodeDir, f.Roles[0].Data)
 	}
 }
 
