@@ -40,8 +40,9 @@ interop: build setup ## real Hadoop clients and daemons against ours, one line p
 	test/setup/docker.sh start && test/setup/docker.sh image || exit 1; \
 	HEDDLE_BINARY=$(CURDIR)/bin/heddle $(GO) test -tags interop -count=1 -p 1 -timeout 20m -json ./test/interop/... ./test/rules/... ./test/quickstart/... | $(GO) run ./test/lines
 
-bench: build ## the figures of the README
-	$(GO) test -run '^$$' -bench . -benchtime 2s ./...
+bench: build ## calls per second, heartbeats, allocation, codecs, placement; then start-up time and memory of the daemons
+	@set -o pipefail; $(GO) test -p 1 -run '^$$' -bench . -benchtime 1s ./hadoop/rpc ./hadoop/security ./yarn/wire ./persist ./resourcemanager/... | grep -E '^(Benchmark|pkg:|FAIL|panic)'
+	@$(GO) run ./test/bench bin/heddle
 
 proto: ## regenerate hadoop-proto/*/*.pb.go (needs protoc and protoc-gen-go)
 	protoc -I . --go_out=. --go_opt=module=heddle hadoop-proto/*/*.proto

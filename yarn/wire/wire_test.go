@@ -40,3 +40,17 @@ func TestResourcesRoundTripAndConvertUnits(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+func BenchmarkResource(b *testing.B) {
+	types, err := yarn.NewResourceTypes(yarn.ResourceType{Name: yarn.GPUName})
+	if err != nil {
+		b.Fatal(err)
+	}
+	r := yarn.Resource{1024, 2, 1}
+	b.ReportAllocs()
+	for b.Loop() {
+		if got, err := ResourceFrom(Resource(r, types), types); err != nil || got != r {
+			b.Fatal(got, err)
+		}
+	}
+}
