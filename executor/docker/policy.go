@@ -165,7 +165,7 @@ func (p *Policy) mounts(s string) ([]executor.Mount, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, m := range mounts {
+	for i, m := range mounts {
 		real, err := filepath.EvalSymlinks(m.Source)
 		if err != nil {
 			return nil, fmt.Errorf("mount of %s: %w", m.Source, err)
@@ -173,6 +173,7 @@ func (p *Policy) mounts(s string) ([]executor.Mount, error) {
 		if !below(real, p.RWMounts) && !(m.ReadOnly && below(real, p.ROMounts)) {
 			return nil, fmt.Errorf("mount of %s is not allowed; the administrator lists what is under docker.allowed.ro-mounts and docker.allowed.rw-mounts in container-executor.cfg", m.Source)
 		}
+		mounts[i].Source = real // the engine mounts what was checked, whatever the link says by then
 	}
 	return mounts, nil
 }
