@@ -17,6 +17,7 @@ agent: ## build the static agent that heddle embeds
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o agent/embedded/bin/ ./cmd/heddle-agent
 
 setup: ## fetch what the tests need (Hadoop's jars, packages), once, outside the tree
+	test/setup/tools.sh
 	test/setup/hadoop.sh
 
 test: build unit interop ## run every test; installs what the tests need
@@ -38,7 +39,7 @@ interop: build setup ## real Hadoop clients and daemons against ours, one line p
 	@set -o pipefail; engine=$$(test/setup/docker.sh host >/dev/null 2>&1 && echo running); \
 	[ -n "$$engine" ] || trap 'test/setup/docker.sh stop' EXIT; \
 	test/setup/docker.sh start && test/setup/docker.sh image || exit 1; \
-	HEDDLE_BINARY=$(CURDIR)/bin/heddle $(GO) test -tags interop -count=1 -p 1 -timeout 20m -json ./test/interop/... ./test/rules/... ./test/quickstart/... | $(GO) run ./test/lines
+	HEDDLE_BINARY=$(CURDIR)/bin/heddle $(GO) test -tags interop -count=1 -p 1 -timeout 20m -json ./test/interop/... ./test/rules/... ./test/sbin/... ./test/quickstart/... | $(GO) run ./test/lines
 
 bench: build ## calls per second, heartbeats, allocation, codecs, placement; then start-up time and memory of the daemons
 	@set -o pipefail; $(GO) test -p 1 -run '^$$' -bench . -benchtime 1s ./hadoop/rpc ./hadoop/security ./yarn/wire ./persist ./resourcemanager/... | grep -E '^(Benchmark|pkg:|FAIL|panic)'

@@ -13,7 +13,7 @@ ours() { [ -f "$home/pid" ] && [ "$(cat "/proc/$(cat "$home/pid")/comm" 2>/dev/n
 host() { if answers; then echo; elif answers "unix://$socket"; then echo "unix://$socket"; else return 1; fi; }
 
 start() {
-  have docker && have dockerd || packages docker.io runc containerd iptables
+  if ! have docker || ! have dockerd; then packages docker.io runc containerd iptables; fi
   if host >/dev/null; then return 0; fi
   [ "$(id -u)" = 0 ] || fail "no Docker engine answers, and only root can start one; please start Docker"
   say "starting a Docker engine for the tests (data and log in $home)"

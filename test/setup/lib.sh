@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Shared by the set-up scripts: where things are kept, and how they say what they do.
 set -euo pipefail
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/heddle

@@ -1,0 +1,221 @@
+//go:build interop
+
+// Package sbin tries the start and stop scripts on this machine, and holds every shell script against shellcheck.
+package sbin
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+const root = "../.."
+
+func TestShellcheck(t *testing.T) {
+	out, err := exec.Command("git", "-C", root, "ls-files", "*.sh", ".ci/*", ":!*testdata*").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	scripts := strings.Fields(string(out))
+	if len(scripts) < 5 {
+		t.Fatalf("only %d scripts were found", len(scripts))
+	}
+	cmd := exec.Command("shellcheck", scripts...)
+	cmd.Dir = root
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// yard is an installation with a configuration of its own.
+type yard struct {
+	t   *testing.T
+	dir string
+	web string
+}
+
+func newYard(t *testing.T) *yard {
+	t.Helper()
+	binary := os.Getenv("HEDDLE_BINARY")
+	if binary == "" {
+		binary = filepath.Join(t.TempDir(), "heddle")
+		if out, err := exec.Command("go", "build", "-o", binary, "heddle/cmd/heddle").CombinedOutput(); err != nil {
+			t.Fatalf("building heddle: %v\n%s", err, out)
+		}
+	}
+	y := &yard{t: t, dir: t.TempDir()}
+	for _, d := range []string{"bin", "sbin", "conf"} {
+		if err := os.Mkdir(filepath.Join(y.dir, d), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Symlink(binary, filepath.Join(y.dir, "bin/heddle")); err != nil {
+		t.Fatal(err)
+	}
+	scripts, err := filepath.Glob(filepath.Join(root, "sbin/*"))
+	if err != nil || len(scripts) == 0 {
+		t.Fatal("no scripts", err)
+	}
+	for _, s := range scripts {
+		b, err := os.ReadFile(s)
+		if err == nil {
+			err = os.WriteFile(filepath.Join(y.dir, "sbin", filepath.Base(s)), b, 0o755)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	y.configure(map[string]string{})
+	t.Cleanup(func() {
+		y.run("yarn-daemon.sh", "stop", "nodemanager")
+		y.run("yarn-daemon.sh", "stop", "resourcemanager")
+	})
+	return y
+}
+
+func (y *yard) configure(more map[string]string) {
+	y.t.Helper()
+	keys := map[string]string{"hadoop.tmp.dir": y.dir + "/data", "fs.defaultFS": "file:///", "yarn.nodemanager.aux-services": "",
+		"yarn.nodemanager.disk-health-checker.max-disk-utilization-per-disk-percentage": "99.9",
+		"yarn.scheduler.capacity.root.queues":                                           "default", "yarn.scheduler.capacity.root.default.capacity": "100"}
+	for _, k := range []string{"yarn.resourcemanager.address", "yarn.resourcemanager.scheduler.address", "yarn.resourcemanager.resource-tracker.address",
+		"yarn.resourcemanager.admin.address", "yarn.resourcemanager.webapp.address", "yarn.nodemanager.address", "yarn.nodemanager.localizer.address", "yarn.nodemanager.webapp.address"} {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			y.t.Fatal(err)
+		}
+		defer l.Close()
+		keys[k] = l.Addr().String()
+	}
+	for k, v := range more {
+		keys[k] = v
+	}
+	xml := "<configuration>"
+	for k, v := range keys {
+		xml += fmt.Sprintf("<property><name>%s</name><value>%s</value></property>\n", k, v)
+	}
+	for _, name := range []string{"core-site.xml", "yarn-site.xml", "capacity-scheduler.xml"} {
+		if err := os.WriteFile(filepath.Join(y.dir, "conf", name), []byte(xml+"</configuration>"), 0o644); err != nil {
+			y.t.Fatal(err)
+		}
+	}
+	y.web = keys["yarn.resourcemanager.webapp.address"]
+}
+
+// run runs a script and returns what it printed and its exit code.
+func (y *yard) run(script string, args ...string) (string, int) {
+	cmd := exec.Command(filepath.Join(y.dir, "sbin", script), args...)
+	cmd.Env = append(os.Environ(), "HADOOP_CONF_DIR="+y.dir+"/conf", "HADOOP_PID_DIR="+y.dir+"/pids", "HADOOP_LOG_DIR="+y.dir+"/logs", "HADOOP_IDENT_STRING=tester")
+	out, err := cmd.CombinedOutput()
+	if cmd.ProcessState == nil {
+		y.t.Fatal(err)
+	}
+	return string(out), cmd.ProcessState.ExitCode()
+}
+
+func (y *yard) pid(command string) int {
+	b, err := os.ReadFile(y.dir + "/pids/hadoop-tester-" + command + ".pid")
+	if err != nil {
+		return 0
+	}
+	n, _ := strconv.Atoi(strings.TrimSpace(string(b))) // 0 is no process
+	return n
+}
+
+func alive(pid int) bool { return pid > 0 && syscall.Kill(pid, 0) == nil }
+
+// start-yarn.sh starts both daemons, their pid and log files are where Hadoop's are, and
+// stop-yarn.sh leaves nothing.
+func TestStartAndStop(t *testing.T) {
+	y := newYard(t)
+	if out, code := y.run("start-yarn.sh"); code != 0 || !strings.Contains(out, "Starting resourcemanager\nStarting nodemanagers\n") {
+		t.Fatalf("exit code %d: %s", code, out)
+	}
+	rm, nm := y.pid("resourcemanager"), y.pid("nodemanager")
+	if !alive(rm) || !alive(nm) {
+		t.Fatalf("processes %d, %d", rm, nm)
+	}
+	conn, err := net.DialTimeout("tcp", y.web, 10*time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn.Close()
+	host, err := os.Hostname()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, command := range []string{"resourcemanager", "nodemanager"} {
+		if b, err := os.ReadFile(y.dir + "/logs/hadoop-tester-" + command + "-" + host + ".log"); err != nil || len(b) == 0 {
+			t.Errorf("the %s's log: %d bytes, %v", command, len(b), err)
+		}
+		if out, code := y.run("yarn-daemon.sh", "status", command); code != 0 || !strings.Contains(out, command+" is running as process ") {
+			t.Errorf("status %d: %s", code, out)
+		}
+	}
+	if out, code := y.run("yarn-daemon.sh", "start", "resourcemanager"); code != 1 || !strings.Contains(out, "resourcemanager is running as process "+strconv.Itoa(rm)+".  Stop it first") {
+		t.Errorf("a second start: exit code %d: %s", code, out)
+	}
+	if out, code := y.run("stop-yarn.sh"); code != 0 || !strings.Contains(out, "Stopping nodemanagers\nStopping resourcemanager\n") {
+		t.Errorf("exit code %d: %s", code, out)
+	}
+	if alive(rm) || alive(nm) || y.pid("resourcemanager")+y.pid("nodemanager") != 0 {
+		t.Errorf("left: processes %v, %v, pid files %d, %d", alive(rm), alive(nm), y.pid("resourcemanager"), y.pid("nodemanager"))
+	}
+	if out, code := y.run("yarn-daemon.sh", "status", "nodemanager"); code != 3 {
+		t.Errorf("status %d: %s", code, out)
+	}
+	if out, code := y.run("stop-yarn.sh"); code != 0 || !strings.Contains(out, "no resourcemanager to stop") {
+		t.Errorf("a second stop: exit code %d: %s", code, out)
+	}
+}
+
+// A daemon that cannot start says why, and leaves no pid file.
+func TestStartThatFails(t *testing.T) {
+	y := newYard(t)
+	y.configure(map[string]string{"yarn.resourcemanager.ha.enabled": "true"})
+	out, code := y.run("yarn-daemon.sh", "start", "resourcemanager")
+	if code != 1 || !strings.Contains(out, "yarn.resourcemanager.ha.enabled") || !strings.Contains(out, "did not start; its log is ") || y.pid("resourcemanager") != 0 {
+		t.Errorf("exit code %d: %s", code, out)
+	}
+}
+
+// A pid file of before a reboot names a process that is not ours: it is left alone.
+func TestStalePidFile(t *testing.T) {
+	y := newYard(t)
+	other := exec.Command("sleep", "300")
+	if err := other.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		_ = other.Process.Kill()
+		_ = other.Wait()
+	}()
+	if err := os.Mkdir(y.dir+"/pids", 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(y.dir+"/pids/hadoop-tester-resourcemanager.pid", []byte(strconv.Itoa(other.Process.Pid)), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if out, code := y.run("yarn-daemon.sh", "status", "resourcemanager"); code != 1 {
+		t.Errorf("status %d: %s", code, out)
+	}
+	if out, code := y.run("yarn-daemon.sh", "stop", "resourcemanager"); code != 0 || !alive(other.Process.Pid) {
+		t.Errorf("exit code %d, the other process lives: %v; %s", code, alive(other.Process.Pid), out)
+	}
+}
+
+func TestUsage(t *testing.T) {
+	y := newYard(t)
+	for want, args := range map[string][]string{"HADOOP_PID_DIR": {}, "there is no daemon proxyserver": {"start", "proxyserver"}, "start|stop|status": {"dance", "nodemanager"}} {
+		if out, code := y.run("yarn-daemon.sh", args...); code == 0 || !strings.Contains(out, want) {
+			t.Errorf("%v: exit code %d: %s", args, code, out)
+		}
+	}
+}

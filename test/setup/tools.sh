@@ -1,0 +1,5 @@
+#!/usr/bin/env bash
+# Installs the small tools that the tests call.
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+have shellcheck || packages shellcheck
+have ps || packages procps
