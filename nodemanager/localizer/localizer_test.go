@@ -233,7 +233,7 @@ func TestTheCacheEvictsTheLongestUnusedAboveItsTarget(t *testing.T) {
 	}
 }
 
-func zipOf(t *testing.T, entries ...[2]string) []byte {
+func zipOf(t testing.TB, entries ...[2]string) []byte {
 	var buf bytes.Buffer
 	w := zip.NewWriter(&buf)
 	for _, e := range entries {
@@ -256,7 +256,7 @@ func zipOf(t *testing.T, entries ...[2]string) []byte {
 	return buf.Bytes()
 }
 
-func tgzOf(t *testing.T, entries ...[2]string) []byte {
+func tgzOf(t testing.TB, entries ...[2]string) []byte {
 	var buf bytes.Buffer
 	z := gzip.NewWriter(&buf)
 	w := tar.NewWriter(z)

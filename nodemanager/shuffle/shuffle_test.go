@@ -48,7 +48,7 @@ var (
 )
 
 // output writes a map's two files into different local directories, as tasks may.
-func output(t *testing.T, dirs finder, m string, segments ...string) {
+func output(t testing.TB, dirs finder, m string, segments ...string) {
 	t.Helper()
 	var data, index []byte
 	for _, s := range segments {
@@ -74,6 +74,12 @@ func serve(t *testing.T, cfg Config) *Server {
 	dirs := finder{t.TempDir(), t.TempDir()}
 	output(t, dirs, map0, "zero-zero", "zero-one")
 	output(t, dirs, map1, "", "one-one")
+	return started(t, cfg, dirs)
+}
+
+// started is a server that knows the job.
+func started(t testing.TB, cfg Config, dirs finder) *Server {
+	t.Helper()
 	cfg.Address, cfg.Files, cfg.Log = "127.0.0.1:0", dirs, slog.New(slog.DiscardHandler)
 	s, err := Start(cfg)
 	if err != nil {
@@ -97,6 +103,17 @@ type fetch struct {
 
 func (s *Server) fetch(t *testing.T, f fetch) (*http.Response, string) {
 	t.Helper()
+	resp := s.request(t, f)
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp, string(b)
+}
+
+func (s *Server) request(t testing.TB, f fetch) *http.Response {
+	t.Helper()
 	target := "/mapOutput?" + f.query
 	if f.method == "" {
 		f.method = "GET"
@@ -118,12 +135,7 @@ func (s *Server) fetch(t *testing.T, f fetch) (*http.Response, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer resp.Body.Close()
-	b, err := io.ReadAll(resp.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return resp, string(b)
+	return resp
 }
 
 func TestOutputsComeInTheOrderAskedFor(t *testing.T) {

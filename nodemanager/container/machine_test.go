@@ -1,0 +1,77 @@
+package container
+
+import (
+	"bytes"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"heddle/yarn"
+)
+
+// life is every legal step of a container and where it leads; all other pairs are bugs that are logged.
+const life = `
+NEW        INIT            LOCALIZING
+NEW        KILL            ENDING
+LOCALIZING LOCALIZED       LAUNCHING
+LOCALIZING LOCALIZE_FAILED ENDING
+LOCALIZING KILL            KILLING
+LAUNCHING  LAUNCHED        RUNNING
+LAUNCHING  LAUNCH_FAILED   ENDING
+LAUNCHING  KILL            KILLING
+RUNNING    EXITED          ENDING
+RUNNING    KILL            KILLING
+KILLING    LOCALIZED       ENDING
+KILLING    LOCALIZE_FAILED ENDING
+KILLING    LAUNCHED        KILLING
+KILLING    LAUNCH_FAILED   ENDING
+KILLING    EXITED          ENDING
+KILLING    KILL            KILLING
+ENDING     INIT            ENDING
+ENDING     KILL            ENDING
+ENDING     CLEANED         DONE
+DONE       INIT            DONE
+DONE       KILL            DONE
+`
+
+func TestEveryPairOfStateAndEvent(t *testing.T) {
+	want := map[string]string{}
+	for line := range strings.Lines(strings.TrimSpace(life)) {
+		f := strings.Fields(line)
+		want[f[0]+" "+f[1]] = f[2]
+	}
+	got := map[string]string{}
+	for _, s := range lifecycle.Steps() {
+		if len(s.To) != 1 {
+			t.Errorf("%v on %v leads to %v: a container's step has one end", s.From, s.On, s.To)
+		}
+		got[s.From.String()+" "+s.On.String()] = s.To[0].String()
+	}
+	for s := New; s <= Done; s++ {
+		for e := evInit; e <= evCleaned; e++ {
+			pair := s.String() + " " + e.String()
+			if got[pair] != want[pair] {
+				t.Errorf("%s leads to %q, want %q", pair, got[pair], want[pair])
+			}
+			if want[pair] != "" {
+				continue
+			}
+			var log bytes.Buffer
+			c := &Container{Spec: Spec{ID: yarn.ContainerID{ID: 5}}, state: s, mgr: &Manager{cfg: Config{Log: slog.New(slog.NewTextHandler(&log, nil))}}}
+			c.fire(e)
+			if c.state != s || !strings.Contains(log.String(), fmt.Sprintf("event %v is not legal in state %v", e, s)) {
+				t.Errorf("%s: the state is %v, the log %q", pair, c.state, log.String())
+			}
+		}
+	}
+}
+
+func TestDiagnosticsKeepTheirEnd(t *testing.T) {
+	c := &Container{mgr: &Manager{cfg: Config{MaxDiagnostics: 100, Now: func() time.Time { return time.Time{} }}}}
+	c.note(strings.Repeat("x", 300) + "the end")
+	if len(c.diagnostics) != 100 || !strings.HasSuffix(c.diagnostics, "the end\n") {
+		t.Errorf("%d characters: %q", len(c.diagnostics), c.diagnostics)
+	}
+}
