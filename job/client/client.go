@@ -156,6 +156,9 @@ func (c *Client) report(ctx context.Context, id yarn.ApplicationID) (Job, error)
 func (c *Client) Status(ctx context.Context, j Job) (*status.Job, error) {
 	if j.YARN == yarn.AppRunning && j.Master != "" {
 		if s, err := c.live(ctx, j); err == nil {
+			if why := orElse(j.Diagnostics, ""); why != "" && s.State == status.Waiting { // our ResourceManager says what it waits for
+				s.Detail += "; " + why
+			}
 			return s, nil
 		}
 		now, err := c.report(ctx, j.ID) // it may have ended just now

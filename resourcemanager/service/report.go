@@ -3,6 +3,7 @@ package service
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"slices"
 	"strings"
@@ -74,8 +75,14 @@ func Diagnostics(v *core.AppView) string {
 	if v.Diagnostics != "" || v.State.Final() {
 		return v.Diagnostics
 	}
-	if v.State == yarn.AppAccepted && v.Pending.Reason != scheduler.NotSkipped {
+	if v.Pending.Reason == scheduler.NotSkipped {
+		return ""
+	}
+	if v.State == yarn.AppAccepted {
 		return "The application waits: " + v.Pending.Reason.String() + "."
+	}
+	if n := v.Pending.Containers; v.State == yarn.AppRunning && n > 0 {
+		return fmt.Sprintf("The application waits for containers (%d): %s.", n, v.Pending.Reason)
 	}
 	return ""
 }
