@@ -9,7 +9,9 @@ import (
 )
 
 func TestDiagnosticsSayWhatAnApplicationWaitsFor(t *testing.T) {
-	waits := func(n int64, r scheduler.Reason) scheduler.Pending { return scheduler.Pending{Containers: n, Reason: r} }
+	waits := func(n int64, r scheduler.Reason) scheduler.Pending {
+		return scheduler.Pending{Containers: n, Reason: r}
+	}
 	for name, tc := range map[string]struct {
 		v    core.AppView
 		want string
