@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	iofs "io/fs"
 	"net"
 	"os"
 	"path"
@@ -112,7 +113,41 @@ func (h *hadoopFS) List(p string) ([]Info, error) {
 	return out, nil
 }
 
-func (h *hadoopFS) Open(p string) (File, error) { return h.client.Open(p) }
+func (h *hadoopFS) Open(p string) (File, error) {
+	r, err := h.client.Open(p)
+	if err != nil {
+		return nil, err
+	}
+	return hdfsReader{r}, nil
+}
+
+// hdfsReader gives errors their kind: rights on a file are looked at when its first block is located,
+// where the client passes the NameNode's exception on as it is.
+type hdfsReader struct{ *hdfs.FileReader }
+
+func (r hdfsReader) Read(b []byte) (int, error) {
+	n, err := r.FileReader.Read(b)
+	return n, kindOf(err)
+}
+
+func (r hdfsReader) ReadAt(b []byte, at int64) (int, error) {
+	n, err := r.FileReader.ReadAt(b, at)
+	return n, kindOf(err)
+}
+
+func kindOf(err error) error {
+	var remote hdfs.Error
+	if !errors.As(err, &remote) {
+		return err
+	}
+	switch remote.Exception() {
+	case "org.apache.hadoop.security.AccessControlException":
+		return fmt.Errorf("%w: %w", iofs.ErrPermission, err)
+	case "java.io.FileNotFoundException":
+		return fmt.Errorf("%w: %w", iofs.ErrNotExist, err)
+	}
+	return err
+}
 
 func (h *hadoopFS) Create(p string, mode uint32) (io.WriteCloser, error) {
 	if err := h.Remove(p); err != nil { // the client's own create does not replace

@@ -93,9 +93,10 @@ func Script(s *Spec) (string, error) {
 		debugLines(p, s.LogDir)
 	}
 	p(`echo "Launching container"`)
+	replace := s.replacer()
 	commands := make([]string, len(s.Commands))
 	for i, c := range s.Commands {
-		commands[i] = s.substitute(c)
+		commands[i] = replace.Replace(c)
 	}
 	p(`exec /bin/bash -c "%s"`, strings.Join(commands, " "))
 	return b.String(), nil
@@ -116,12 +117,12 @@ func debugLines(p func(string, ...any), logDir string) {
 	p("find -L . -maxdepth 5 -type l -ls 1>>%s", info)
 }
 
-// substitute replaces what the node knows in a client's command or value. Nothing is escaped:
+// replacer replaces what the node knows in a client's command or value. Nothing is escaped:
 // clients rely on their shell syntax reaching the shell.
-func (s *Spec) substitute(text string) string {
+func (s *Spec) replacer() *strings.Replacer {
 	return strings.NewReplacer(
 		"<LOG_DIR>", s.LogDir, "<CPS>", ":", "<ADD_OPENS>", s.AddOpens, "{{", "$", "}}", "",
-	).Replace(text)
+	)
 }
 
 type variable struct {
@@ -131,9 +132,9 @@ type variable struct {
 
 // environment lists what the script exports, in its order.
 func environment(s *Spec) []variable {
-	client := map[string]string{}
+	client, replace := map[string]string{}, s.replacer()
 	for k, v := range s.Env {
-		client[k] = s.substitute(v)
+		client[k] = replace.Replace(v)
 	}
 	maps.Copy(client, s.Extra)
 	var out []variable
@@ -203,6 +204,6 @@ func linkLines(links []Link) ([]string, error) {
 }
 
 // word makes s one word of bash in double quotes.
-func word(s string) string {
-	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "$", `\$`, "`", "\\`").Replace(s) + `"`
-}
+func word(s string) string { return `"` + quoting.Replace(s) + `"` }
+
+var quoting = strings.NewReplacer(`\`, `\\`, `"`, `\"`, "$", `\$`, "`", "\\`")

@@ -6,14 +6,18 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	yarnpb "heddle/hadoop-proto/yarn"
 	"heddle/test/cluster"
+	"heddle/test/node"
 )
 
 // A NodeManager that was killed and started again ends what it finds, tells the ResourceManager, and the
@@ -112,4 +116,63 @@ func splitLogs(t *testing.T, text []byte) (sum string, blob []byte, ok bool) {
 		t.Fatal("the sum is not in the log")
 	}
 	return string(s[1]), blob, true
+}
+
+// Field report B29 on HDFS: odd names are localized from there, with each user's rights.
+func TestResourcesOnHDFSKeepNamesAndRights(t *testing.T) {
+	hdfs, err := shared.hdfs.Open("alice")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer hdfs.Close()
+	dir := "/user/names-" + fmt.Sprint(time.Now().UnixNano())
+	if err := hdfs.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	b := node.Start(t, node.Options{Site: map[string]string{"fs.defaultFS": shared.hdfs.URI()}})
+	am, other := b.AM(t, "alice", 1), b.AM(t, "bob", 2)
+	put := func(name string, mode uint32) *yarnpb.LocalResourceProto {
+		w, err := hdfs.Create(dir+"/"+name, mode)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.Write([]byte("<" + name + ">")); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+		info, err := hdfs.Stat(dir + "/" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		host, port, err := net.SplitHostPort(strings.TrimPrefix(shared.hdfs.URI(), "hdfs://"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		number, err := strconv.Atoi(port)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return &yarnpb.LocalResourceProto{Resource: &yarnpb.URLProto{Scheme: new("hdfs"), Host: &host, Port: new(int32(number)), File: new(dir + "/" + name)},
+			Size: new(info.Size), Timestamp: new(info.ModMillis()), Type: yarnpb.LocalResourceTypeProto_FILE.Enum(), Visibility: yarnpb.LocalResourceVisibilityProto_PRIVATE.Enum()}
+	}
+	names := []string{"数据 集.txt", "x y#1.txt", "a%20b?c.txt", "quo'te\".txt"}
+	resources := map[string]*yarnpb.LocalResourceProto{}
+	for i, name := range names {
+		resources[fmt.Sprintf("link %d#资", i)] = put(name, 0o600)
+	}
+	id := am.Start(t, node.Launch{Resources: resources, Commands: []string{"cat link*", "1><LOG_DIR>/stdout"}})
+	if s := am.Done(t, id); s.GetExitStatus() != 0 {
+		t.Fatalf("exit %d: %s", s.GetExitStatus(), s.GetDiagnostics())
+	}
+	for _, name := range names {
+		if !strings.Contains(am.Log(t, id, "stdout"), "<"+name+">") {
+			t.Errorf("%s is not there: %s", name, am.Log(t, id, "stdout"))
+		}
+	}
+	s := other.Done(t, other.Start(t, node.Launch{Resources: resources, Commands: []string{"true"}}))
+	if s.GetExitStatus() != -1000 || !strings.Contains(s.GetDiagnostics(), "Permission denied: user=bob") {
+		t.Errorf("bob got alice's files: %d, %s", s.GetExitStatus(), s.GetDiagnostics())
+	}
 }

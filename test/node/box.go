@@ -59,6 +59,8 @@ func (l *Log) String() string {
 type Options struct {
 	Site map[string]string // keys over those of a small node
 	Dir  string            // default: a new folder of the test's
+	// SiteFor are more keys, which depend on the ResourceManager's address.
+	SiteFor func(tracker string) map[string]string
 	// ExecutorCfg is the content of container-executor.cfg.
 	ExecutorCfg string
 }
@@ -111,6 +113,11 @@ func Begin(t testing.TB, o Options) *Beginning {
 	}
 	for k, v := range o.Site {
 		c.Set(k, v)
+	}
+	if o.SiteFor != nil {
+		for k, v := range o.SiteFor(b.Address) {
+			c.Set(k, v)
+		}
 	}
 	etc := t.TempDir()
 	if o.ExecutorCfg != "" {

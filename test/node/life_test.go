@@ -462,3 +462,22 @@ func TestALoopbackNameInUpperCaseIsStillThisNode(t *testing.T) {
 		t.Errorf("exit %d: %s", s.GetExitStatus(), s.GetDiagnostics())
 	}
 }
+
+func TestTheNodeFindsTheResourceManagerThatAnswers(t *testing.T) {
+	b := Start(t, Options{SiteFor: func(tracker string) map[string]string {
+		const key = "yarn.resourcemanager.resource-tracker.address."
+		return map[string]string{"yarn.resourcemanager.ha.enabled": "true", "yarn.resourcemanager.ha.rm-ids": "rm1,rm2", key + "rm1": "127.0.0.1:1", key + "rm2": tracker}
+	}})
+	if n := len(b.Registrations()); n != 1 {
+		t.Errorf("%d registrations", n)
+	}
+}
+
+func TestANodeThatFindsNoResourceManagerEndsAfterItsTime(t *testing.T) {
+	b := Begin(t, Options{SiteFor: func(string) map[string]string {
+		return map[string]string{"yarn.resourcemanager.resource-tracker.address": "127.0.0.1:1", "yarn.resourcemanager.connect.max-wait.ms": "100"}
+	}})
+	if err := b.Ended(t); err == nil || !strings.Contains(err.Error(), "no ResourceManager answered") || !strings.Contains(err.Error(), "yarn.resourcemanager.connect.max-wait.ms") {
+		t.Errorf("%v", err)
+	}
+}

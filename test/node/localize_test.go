@@ -272,3 +272,25 @@ func TestResourcesThatCannotBeHad(t *testing.T) {
 		t.Errorf("left in the user's folders: %v, %v", private, err)
 	}
 }
+
+func TestTheCacheEvictsWhatNobodyUses(t *testing.T) {
+	b := Start(t, Options{Site: map[string]string{"yarn.nodemanager.localizer.cache.target-size-mb": "1", "yarn.nodemanager.localizer.cache.cleanup.interval-ms": "50"}})
+	am := b.AM(t, "alice", 1)
+	resource := func(name string) *yarnpb.LocalResourceProto {
+		return Resource(t, b.put(t, name, bytes.Repeat([]byte(name[:1]), 700<<10), 0o644), file, public)
+	}
+	used := am.Start(t, Launch{Resources: map[string]*yarnpb.LocalResourceProto{"f": resource("used")}, Commands: []string{"sleep 1000"}})
+	am.Running(t, used)
+	am.Done(t, am.Start(t, Launch{Resources: map[string]*yarnpb.LocalResourceProto{"f": resource("idle")}, Commands: []string{"true"}}))
+	cached := func(name string) bool {
+		found, err := filepath.Glob(b.Dir + "/local*/filecache/*/" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(found) > 0
+	}
+	Until(t, "the idle file is evicted", func() bool { return !cached("idle") })
+	if !cached("used") {
+		t.Error("the file of a running container was evicted")
+	}
+}
