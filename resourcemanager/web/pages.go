@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"html/template"
 	"net/http"
+	"strconv"
+	"strings"
 	"time"
 
 	hadoophttp "heddle/hadoop/http"
@@ -17,7 +19,7 @@ import (
 //go:embed pages
 var assets embed.FS
 
-// listed bounds the applications on the first page; REST lists them all.
+// listed bounds the applications, and the nodes, on the first page; REST lists them all.
 const listed = 200
 
 func (w *Web) pages(mux *hadoophttp.Mux) error {
@@ -31,7 +33,8 @@ func (w *Web) pages(mux *hadoophttp.Mux) error {
 		"took":    took,
 		"percent": func(ppm int64) string { return scheduler.Percent(ppm) + " %" },
 		"bar":     func(used, base int64) int64 { return min(100, percent(used, base)) },
-		"gb":      func(mb int64) string { return fmt.Sprintf("%.1f", float64(mb)/1024) },
+		"gb":      gigabytes,
+		"further": w.further,
 		"diag":    service.Diagnostics,
 		"mem":     func(r yarn.Resource) int64 { return r[yarn.Memory] },
 		"cores":   func(r yarn.Resource) int64 { return r[yarn.VCores] },
@@ -62,15 +65,38 @@ func (w *Web) pages(mux *hadoophttp.Mux) error {
 	return nil
 }
 
+// gigabytes is an amount of MB with at most one decimal.
+func gigabytes(mb int64) string {
+	return strings.TrimSuffix(strconv.FormatFloat(float64(mb)/1024, 'f', 1, 64), ".0")
+}
+
+// amount is how much of a resource type is in use.
+type amount struct {
+	Name        string
+	Used, Total int64
+}
+
+// further are the types beyond memory and vcores that there is something of.
+func (w *Web) further(used, total yarn.Resource) (out []amount) {
+	types := w.service.Settings.Types
+	for i := yarn.VCores + 1; i < types.Len(); i++ {
+		if total[i] > 0 {
+			out = append(out, amount{types.At(i).Name, used[i], total[i]})
+		}
+	}
+	return out
+}
+
 type clusterData struct {
-	Version string
-	Started int64
-	Now     int64
-	Totals  pageTotals
-	Queues  []scheduler.QueueInfo
-	Nodes   []*core.NodeView
-	Apps    []*core.AppView
-	Hidden  int
+	Version     string
+	Started     int64
+	Now         int64
+	Totals      pageTotals
+	Queues      []scheduler.QueueInfo
+	Nodes       []*core.NodeView
+	Apps        []*core.AppView
+	Hidden      int
+	HiddenNodes int
 }
 
 type pageTotals struct {
@@ -92,6 +118,9 @@ func (w *Web) clusterPage(r *http.Request) (any, error) {
 			Containers: t.containers, Wanted: t.pendingContainers}}
 	if len(d.Apps) > listed {
 		d.Hidden, d.Apps = len(d.Apps)-listed, d.Apps[:listed]
+	}
+	if len(d.Nodes) > listed {
+		d.HiddenNodes, d.Nodes = len(d.Nodes)-listed, d.Nodes[:listed]
 	}
 	for i, v := range d.Apps {
 		d.Apps[i] = see(v)
