@@ -90,15 +90,26 @@ func (e *Executor) pull(ctx context.Context, ref string) error {
 	return jsonmessage.DisplayJSONMessagesStream(r, io.Discard, 0, false, nil)
 }
 
-// Start implements executor.Executor.
+// startTimeout bounds a start; an engine that takes longer is stuck.
+const startTimeout = 2 * time.Minute
+
+// Start implements executor.Executor. It is not interrupted: the engine goes on with what it was asked,
+// and a container that nobody waits for would be left behind.
 func (e *Executor) Start(ctx context.Context, t *executor.Task) (executor.Process, error) {
 	cfg, host, err := configure(t)
 	if err != nil {
 		return nil, err
 	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), startTimeout)
+	defer cancel()
 	created, err := e.cli.ContainerCreate(ctx, cfg, host, nil, nil, t.ID)
 	if err != nil {
-		return nil, fmt.Errorf("create Docker container %s of image %s: %w", t.ID, t.Docker.Image, err)
+		err = fmt.Errorf("create Docker container %s of image %s: %w", t.ID, t.Docker.Image, err)
+		if ctx.Err() == nil {
+			return nil, err
+		}
+		half := &process{exec: e, task: t, id: t.ID} // the engine may have made it all the same
+		return nil, errors.Join(err, half.Remove(context.WithoutCancel(ctx)))
 	}
 	p := &process{exec: e, task: t, id: created.ID}
 	if err := e.cli.ContainerStart(ctx, created.ID, container.StartOptions{}); err != nil {

@@ -62,7 +62,7 @@ func (e *Executor) Prepare(_ context.Context, t *executor.Task) error {
 }
 
 // Start implements executor.Executor.
-func (e *Executor) Start(ctx context.Context, t *executor.Task) (executor.Process, error) {
+func (e *Executor) Start(_ context.Context, t *executor.Task) (executor.Process, error) {
 	group, err := e.cgroups.create(t.ID, t.Limits)
 	if err != nil {
 		return nil, fmt.Errorf("start %s: %w", t.ID, err)
@@ -72,15 +72,16 @@ func (e *Executor) Start(ctx context.Context, t *executor.Task) (executor.Proces
 		return nil, errors.Join(fmt.Errorf("start %s: %w", t.ID, err), group.remove())
 	}
 	p := &process{exec: e, task: t, group: group, done: make(chan struct{})}
-	if err := p.launch(ctx, wrapper); err != nil {
+	if err := p.launch(wrapper); err != nil {
 		return nil, errors.Join(fmt.Errorf("start %s: %w", t.ID, err), group.remove())
 	}
 	return p, nil
 }
 
 // launch starts the wrapper. Its environment is empty: the task's script exports everything,
-// and nothing of a user's environment may reach a shell that runs as the daemon.
-func (p *process) launch(ctx context.Context, wrapper string) error {
+// and nothing of a user's environment may reach a shell that runs as the daemon. It takes some
+// milliseconds and is not interrupted: who gave up in between would leave a task that nobody knows.
+func (p *process) launch(wrapper string) error {
 	cmd := exec.Command("/bin/bash", wrapper)
 	cmd.Dir = p.task.WorkDir
 	cmd.Env = []string{}
@@ -105,8 +106,6 @@ func (p *process) launch(ctx context.Context, wrapper string) error {
 				return nil
 			}
 			return fmt.Errorf("its shell ended before the task began: %w", p.waited)
-		case <-ctx.Done():
-			return errors.Join(ctx.Err(), syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL))
 		case <-time.After(2 * time.Millisecond):
 		}
 	}

@@ -3,6 +3,7 @@
 package interop
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -42,10 +43,10 @@ func docker(t *testing.T, args ...string) string {
 	return strings.TrimSpace(string(out))
 }
 
-// ours lists the engine's containers, running or not, that carry an id of the played ResourceManager.
+// ours lists the engine's containers, running or not, that carry an id of this process's played ResourceManagers.
 func ours(t *testing.T) []string {
 	t.Helper()
-	return strings.Fields(docker(t, "ps", "-a", "--filter", "label=heddle.task", "--format", "{{.Names}}"))
+	return strings.Fields(docker(t, "ps", "-a", "--filter", "label=heddle.task", "--filter", fmt.Sprintf("name=_%d_", node.RMIdentifier), "--format", "{{.Names}}"))
 }
 
 func dockerNode(t *testing.T, site map[string]string, executorCfg string) *node.Box {
@@ -276,5 +277,22 @@ func TestContainersOfAKilledNodeAreEndedByTheNext(t *testing.T) {
 	node.Start(t, node.Options{Dir: b.Dir, Site: map[string]string{"yarn.nodemanager.runtime.linux.allowed-runtimes": "default,docker"}})
 	if left := ours(t); len(left) > 0 {
 		t.Errorf("the engine still has %v", left)
+	}
+}
+
+func TestADockerContainerStoppedAtAnyMomentIsGone(t *testing.T) {
+	b := dockerNode(t, map[string]string{"yarn.nodemanager.runtime.linux.docker.stop.grace-period": "0"}, "")
+	am := b.AM(t, "alice", 1)
+	for pause := 0; pause < 400; pause += 25 { // from before it is created to after it runs
+		id := am.Start(t, node.Launch{Env: inDocker(), Commands: []string{"sleep 1000"}})
+		time.Sleep(time.Duration(pause) * time.Millisecond)
+		am.Stop(t, id)
+		am.Done(t, id)
+		if left := ours(t); len(left) > 0 {
+			t.Fatalf("stopped after %d ms, the engine has %v", pause, left)
+		}
+	}
+	if strings.Contains(b.Log.String(), "not in the table") {
+		t.Errorf("a step was not foreseen:\n%s", b.Log)
 	}
 }

@@ -76,7 +76,7 @@ func (a *AM) Request(t testing.TB, l Launch) (yarn.ContainerID, *yarnpb.StartCon
 	}
 	now := time.Now().UnixMilli()
 	tok := &yarnpb.ContainerTokenIdentifierProto{ContainerId: wire.ContainerID(id), NmHostAddr: proto.String(a.box.Node.String()), AppSubmitter: &a.User,
-		Resource: resource, ExpiryTimeStamp: proto.Int64(now + 600_000), MasterKeyId: &key.ID, RmIdentifier: proto.Int64(RMIdentifier),
+		Resource: resource, ExpiryTimeStamp: proto.Int64(now + 600_000), MasterKeyId: &key.ID, RmIdentifier: &RMIdentifier,
 		Priority: wire.Priority(0), CreationTime: &now, LogAggregationContext: l.Logs}
 	if l.Edit != nil {
 		l.Edit(tok)

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 
@@ -479,5 +480,27 @@ func TestANodeThatFindsNoResourceManagerEndsAfterItsTime(t *testing.T) {
 	}})
 	if err := b.Ended(t); err == nil || !strings.Contains(err.Error(), "no ResourceManager answered") || !strings.Contains(err.Error(), "yarn.resourcemanager.connect.max-wait.ms") {
 		t.Errorf("%v", err)
+	}
+}
+
+func TestAStopAtAnyMomentLeavesNothing(t *testing.T) {
+	b := Start(t, Options{})
+	am := b.AM(t, "alice", 1)
+	for pause := range 40 { // from before its files are written to after its process runs
+		id := am.Start(t, Launch{Commands: []string{"sleep 1000"}})
+		time.Sleep(time.Duration(pause) * time.Millisecond)
+		am.Stop(t, id)
+		if s := am.Done(t, id); s.GetExitStatus() != int32(yarn.ExitKilledByAppMaster) {
+			t.Errorf("stopped after %d ms it ended with %d: %s", pause, s.GetExitStatus(), s.GetDiagnostics())
+		}
+		if p := processesOf(t, id); len(p) > 0 {
+			t.Errorf("stopped after %d ms, processes live on: %v", pause, p)
+		}
+	}
+	if left, err := filepath.Glob(b.Dir + "/local*/usercache/alice/appcache/*/container_*"); err != nil || len(left) > 0 {
+		t.Errorf("work directories are left: %v, %v", left, err)
+	}
+	if strings.Contains(b.Log.String(), "not in the table") {
+		t.Errorf("a step was not foreseen:\n%s", b.Log)
 	}
 }

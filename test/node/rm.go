@@ -10,6 +10,7 @@ import (
 	"net"
 	"sync"
 	"testing"
+	"time"
 
 	"google.golang.org/protobuf/proto"
 
@@ -20,8 +21,8 @@ import (
 	"heddle/yarn/wire"
 )
 
-// RMIdentifier is the cluster timestamp of the played ResourceManager.
-const RMIdentifier = 1_700_000_000_000
+// RMIdentifier is the cluster timestamp of the played ResourceManagers, so that ids are this process's own.
+var RMIdentifier = time.Now().UnixMilli()
 
 // heartbeatMillis keeps tests short.
 const heartbeatMillis = 40
@@ -84,7 +85,7 @@ func (r *RM) register(_ context.Context, req *yarnpb.RegisterNodeManagerRequestP
 	defer r.mu.Unlock()
 	r.registrations = append(r.registrations, req)
 	resp := &yarnpb.RegisterNodeManagerResponseProto{ContainerTokenMasterKey: r.containerKey.Proto(), NmTokenMasterKey: r.nmKey.Proto(),
-		NodeAction: yarnpb.NodeActionProto_NORMAL.Enum(), RmIdentifier: proto.Int64(RMIdentifier), RmVersion: proto.String("3.4.2")}
+		NodeAction: yarnpb.NodeActionProto_NORMAL.Enum(), RmIdentifier: &RMIdentifier, RmVersion: proto.String("3.4.2")}
 	if r.refuse != "" {
 		resp.NodeAction, resp.DiagnosticsMessage = yarnpb.NodeActionProto_SHUTDOWN.Enum(), &r.refuse
 	}
