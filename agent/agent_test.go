@@ -25,7 +25,6 @@ import (
 type master struct {
 	framework jobspec.Framework
 	secret    []byte
-	ready     chan rendezvous.Ready
 	place     rendezvous.Place
 	exit      *rendezvous.Exit
 	abort     error

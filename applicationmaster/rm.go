@@ -92,7 +92,7 @@ func (m *master) resource(r *jobspec.Role) (*yarnpb.ResourceProto, error) {
 }
 
 // heartbeats talks to the ResourceManager until the job or ctx ends.
-func (m *master) heartbeats(ctx context.Context, r *resourceManager) {
+func (m *master) heartbeats(ctx context.Context, r *resourceManager) { //nolint:gocyclo // one loop, in the protocol's order
 	lost := time.Time{} // since when it does not answer
 	for {
 		var news rmNews

@@ -93,7 +93,7 @@ func (r *rm) run() {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	var log io.Writer = io.Discard
+	log := io.Discard
 	if testing.Verbose() {
 		log = os.Stderr
 	}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	bolt "go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
 )
 
 // Op puts Value under Key, or deletes Key where Value is nil.
@@ -47,7 +48,7 @@ func OpenBolt(path string) (*Bolt, error) {
 		return nil, fmt.Errorf("make the state store's directory: %w", err)
 	}
 	db, err := bolt.Open(path, 0o600, &bolt.Options{Timeout: lockTimeout})
-	if errors.Is(err, bolt.ErrTimeout) {
+	if errors.Is(err, bolterrors.ErrTimeout) {
 		return nil, fmt.Errorf("open the state store %s: another process holds it; is a daemon with the same configuration running?", path)
 	}
 	if err != nil {

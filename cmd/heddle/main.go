@@ -16,7 +16,6 @@ var version = "dev"
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
 	app := &cli.App{
 		Name:    "heddle",
 		Usage:   "a YARN cluster manager and job platform",
@@ -27,7 +26,9 @@ func main() {
 			jobCommand(),
 		),
 	}
-	if err := app.RunContext(ctx, os.Args); err != nil {
+	err := app.RunContext(ctx, os.Args)
+	stop()
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "heddle:", err)
 		os.Exit(1)
 	}

@@ -35,7 +35,7 @@ func resourceManagerCommand() *cli.Command {
 			}
 			defer rm.Shutdown()
 			select {
-			case <-c.Context.Done():
+			case <-c.Done():
 				log.Info("ResourceManager stops")
 				return nil
 			case err := <-rm.Failed():

@@ -15,7 +15,7 @@ func fromNVML(lib nvml.Interface) (Discovery, error) {
 	if ret := lib.Init(); ret != nvml.SUCCESS {
 		return Discovery{}, fmt.Errorf("the NVIDIA driver's library cannot be used: %s", reason(ret))
 	}
-	defer lib.Shutdown()
+	defer func() { _ = lib.Shutdown() }() // what was read is read
 	n, ret := lib.DeviceGetCount()
 	if ret != nvml.SUCCESS {
 		return Discovery{}, fmt.Errorf("count GPUs: %s", reason(ret))

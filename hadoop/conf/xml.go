@@ -111,7 +111,7 @@ func (d *document) errorf(format string, args ...any) error {
 
 func (d *document) token() (xml.Token, error) {
 	t, err := d.xml.Token()
-	if err == nil || err == io.EOF {
+	if err == nil || errors.Is(err, io.EOF) {
 		return t, err
 	}
 	var syntax *xml.SyntaxError
@@ -124,7 +124,7 @@ func (d *document) token() (xml.Token, error) {
 func (d *document) read() error {
 	for {
 		t, err := d.token()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return d.errorf("no <configuration> element")
 		}
 		if err != nil {
@@ -148,7 +148,7 @@ func (d *document) read() error {
 func (d *document) rest() error {
 	for {
 		t, err := d.token()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {
@@ -193,7 +193,7 @@ func (d *document) child(t xml.StartElement, depth int) error {
 }
 
 func (d *document) unexpectedEnd(err error, element string) error {
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		return d.errorf("the file ends within <%s>", element)
 	}
 	return err

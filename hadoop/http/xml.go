@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"encoding/xml"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -21,7 +22,7 @@ func marshalXML(root string, v any) ([]byte, error) {
 	var b bytes.Buffer
 	b.WriteString(`<?xml version="1.0" encoding="UTF-8" standalone="yes"?>`)
 	x := xmlWriter{in: d, out: &b}
-	if err := x.value(root); err != nil && err != io.EOF {
+	if err := x.value(root); err != nil && !errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("writing <%s>: %w", root, err)
 	}
 	return b.Bytes(), nil

@@ -83,7 +83,7 @@ var policies = map[string]func(container.FinishedContainer) bool{
 	"AllContainerLogAggregationPolicy":            func(container.FinishedContainer) bool { return true },
 	"NoneContainerLogAggregationPolicy":           func(container.FinishedContainer) bool { return false },
 	"AMOnlyLogAggregationPolicy":                  func(c container.FinishedContainer) bool { return c.Master },
-	"FailedContainerLogAggregationPolicy":         func(c container.FinishedContainer) bool { return failed(c) },
+	"FailedContainerLogAggregationPolicy":         failed,
 	"FailedOrKilledContainerLogAggregationPolicy": func(c container.FinishedContainer) bool { return c.Exit != yarn.ExitSuccess },
 	"AMOrFailedContainerLogAggregationPolicy":     func(c container.FinishedContainer) bool { return c.Master || failed(c) },
 }

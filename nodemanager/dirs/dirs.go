@@ -147,7 +147,7 @@ func (s *Set) NextLocal() (string, error) {
 	return l[int(s.turn.Add(1)-1)%len(l)], nil
 }
 
-// Paths inside one local or log directory.
+// UserDir is the user's directory in local directory l.
 func UserDir(l, user string) string { return filepath.Join(l, "usercache", user) }
 
 // AppDir is the application's directory in local directory l.

@@ -240,7 +240,7 @@ func (f *fetcher) sourceError(err error) error {
 func (f *fetcher) explain(err error) error {
 	fail := &failure{class: classIO, message: err.Error()}
 	if !errors.As(err, &fail) {
-		if known := f.sourceError(err); known != err {
+		if known := f.sourceError(err); known != err { //nolint:errorlint // sourceError gives err itself back where it has no better one
 			errors.As(known, &fail)
 		}
 	}

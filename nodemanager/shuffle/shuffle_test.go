@@ -151,7 +151,7 @@ func TestOutputsComeInTheOrderAskedFor(t *testing.T) {
 	if resp.StatusCode != 200 || body != want.String() || resp.ContentLength != int64(want.Len()) || !resp.Close {
 		t.Errorf("%v %q", resp, body)
 	}
-	given := resp.Request.Header["UrlHash"][0]
+	given := resp.Request.Header["UrlHash"][0] //nolint:staticcheck // Hadoop's own spelling
 	if got := resp.Header.Get("ReplyHash"); got != sign(secret, given) {
 		t.Errorf("reply hash %s", got)
 	}

@@ -66,7 +66,6 @@ type Core struct {
 
 	inbox   chan message
 	stopped chan struct{}
-	failed  atomic.Pointer[error]
 
 	apps       map[yarn.ApplicationID]*application
 	containers map[yarn.ContainerID]*container

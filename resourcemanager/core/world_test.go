@@ -90,12 +90,6 @@ func (d *disk) flush() {
 	d.pending = nil
 }
 
-func (d *disk) waiting() int {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return len(d.pending)
-}
-
 func (d *disk) recovered() Recovered {
 	d.mu.Lock()
 	defer d.mu.Unlock()

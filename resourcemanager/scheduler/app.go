@@ -24,7 +24,6 @@ type app struct {
 	used        yarn.Resource
 	containers  map[yarn.ContainerID]*Container
 	sequence    int64 // of the attempt's next container
-	blocked     uint64
 	skipped     Reason
 	avoid       map[string]bool // blacklisted hosts (lower case) and racks
 	amAvoid     map[string]bool // hosts to avoid for the AM container only
@@ -32,15 +31,14 @@ type app struct {
 
 // Container is a granted container.
 type Container struct {
-	ID           yarn.ContainerID
-	Node         yarn.NodeID
-	Resource     yarn.Resource
-	Key          AskKey
-	AM           bool
-	Locality     Locality
-	node         *node
-	app          *app
-	requestedFor *Part
+	ID       yarn.ContainerID
+	Node     yarn.NodeID
+	Resource yarn.Resource
+	Key      AskKey
+	AM       bool
+	Locality Locality
+	node     *node
+	app      *app
 }
 
 // Locality says how well a container's node matches what was asked.

@@ -75,7 +75,7 @@ func (a *ask) outstanding() (n int64) {
 
 func (p *Part) named() bool { return len(p.Hosts) > 0 || len(p.Racks) > 0 }
 
-// Why an ask or application got nothing in the last pass.
+// Reason is why an ask or application got nothing in the last pass.
 type Reason int
 
 // Reasons, from the widest to the narrowest.

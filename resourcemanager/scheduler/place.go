@@ -109,12 +109,12 @@ func (s *Scheduler) placeIn(q *queue, t *tx, grants []*Container, now int64) []*
 			q.cursor++
 			continue
 		}
-		if got, reason := s.placeFor(a, t, now); got {
+		got, reason := s.placeFor(a, t, now)
+		if got {
 			a.skipped = NotSkipped
 			return t.commit(grants)
-		} else {
-			a.skipped = reason
 		}
+		a.skipped = reason
 		q.cursor++
 	}
 	q.blocked = s.pass
@@ -172,25 +172,9 @@ func (s *Scheduler) placeOne(a *app, k *ask, p *Part, t *tx, now int64) Reason {
 		return NotSkipped
 	}
 	ok := func(n *node) bool { return n.usable && !a.avoids(n, k.am) }
-	for _, host := range sortedPlaces(p.Hosts) {
-		for _, n := range s.hosts[host] {
-			if n.reserved == nil && ok(n) && s.cfg.fits(p.Capability, n.free()) {
-				t.grant(a, k, p, n, NodeLocal, now)
-				return NotSkipped
-			}
-		}
-	}
-	if len(p.Racks) > 0 {
-		waited := !s.known(p.Hosts) || s.waited(k, now, s.rackAfter())
-		for _, name := range sortedPlaces(p.Racks) {
-			if !p.Racks[name].Relax || !waited || s.racks[name] == nil {
-				continue
-			}
-			if n := s.racks[name].index.next(&s.cfg, p.Capability, ok); n != nil {
-				t.grant(a, k, p, n, RackLocal, now)
-				return NotSkipped
-			}
-		}
+	if n, level := s.near(k, p, ok, now); n != nil {
+		t.grant(a, k, p, n, level, now)
+		return NotSkipped
 	}
 	if !p.RelaxAny {
 		return WaitsForLocality
@@ -203,6 +187,30 @@ func (s *Scheduler) placeOne(a *app, k *ask, p *Part, t *tx, now int64) Reason {
 		return NotSkipped
 	}
 	return s.reserve(a, k, p, ok)
+}
+
+// near is a node with room on one of the part's hosts, or, once the ask has waited for
+// them, in one of its racks.
+func (s *Scheduler) near(k *ask, p *Part, ok func(*node) bool, now int64) (*node, Locality) {
+	for _, host := range sortedPlaces(p.Hosts) {
+		for _, n := range s.hosts[host] {
+			if n.reserved == nil && ok(n) && s.cfg.fits(p.Capability, n.free()) {
+				return n, NodeLocal
+			}
+		}
+	}
+	if len(p.Racks) == 0 || s.known(p.Hosts) && !s.waited(k, now, s.rackAfter()) {
+		return nil, OffSwitch
+	}
+	for _, name := range sortedPlaces(p.Racks) {
+		if !p.Racks[name].Relax || s.racks[name] == nil {
+			continue
+		}
+		if n := s.racks[name].index.next(&s.cfg, p.Capability, ok); n != nil {
+			return n, RackLocal
+		}
+	}
+	return nil, OffSwitch
 }
 
 // aboveMaximum reports whether r more would take a queue of the path above its maximum.

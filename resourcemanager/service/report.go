@@ -195,38 +195,35 @@ func (s *Service) getApplications(ctx context.Context, req *yarnpb.GetApplicatio
 	return resp, nil
 }
 
+// wanted reports whether an application is in the scope of a list and passes its filters.
 func (s *Service) wanted(req *yarnpb.GetApplicationsRequestProto, v *core.AppView, user string) bool {
-	switch req.GetScope() {
-	case yarnpb.ApplicationsRequestScopeProto_OWN:
-		if v.User != user {
-			return false
-		}
-	case yarnpb.ApplicationsRequestScopeProto_VIEWABLE:
-		if !s.Access.View(v, user) {
-			return false
-		}
-	}
-	in := func(list []string, value string) bool { return len(list) == 0 || slices.Contains(list, value) }
 	states := req.GetApplicationStates()
-	if len(states) > 0 && !slices.Contains(states, yarnpb.YarnApplicationStateProto(v.State)) {
-		return false
+	return s.inScope(req.GetScope(), v, user) && (len(states) == 0 || slices.Contains(states, yarnpb.YarnApplicationStateProto(v.State))) &&
+		anyOf(req.GetApplicationTypes(), func(t string) bool { return strings.EqualFold(t, v.Type) }) &&
+		anyOf(req.GetApplicationTags(), func(t string) bool { return slices.Contains(v.Tags, strings.ToLower(t)) || slices.Contains(v.Tags, t) }) &&
+		anyOf(req.GetQueues(), func(q string) bool { return q == v.QueuePath || q == leaf(v.QueuePath) }) &&
+		anyOf(req.GetUsers(), func(u string) bool { return u == v.User }) &&
+		(req.Name == nil || req.GetName() == v.Name) &&
+		within(req.StartBegin, req.StartEnd, v.Start) && within(req.FinishBegin, req.FinishEnd, v.Finish)
+}
+
+func (s *Service) inScope(scope yarnpb.ApplicationsRequestScopeProto, v *core.AppView, user string) bool {
+	switch scope {
+	case yarnpb.ApplicationsRequestScopeProto_OWN:
+		return v.User == user
+	case yarnpb.ApplicationsRequestScopeProto_VIEWABLE:
+		return s.Access.View(v, user)
 	}
-	if len(req.GetApplicationTypes()) > 0 && !slices.ContainsFunc(req.GetApplicationTypes(), func(t string) bool { return strings.EqualFold(t, v.Type) }) {
-		return false
-	}
-	if len(req.GetApplicationTags()) > 0 && !slices.ContainsFunc(req.GetApplicationTags(), func(t string) bool { return slices.Contains(v.Tags, strings.ToLower(t)) || slices.Contains(v.Tags, t) }) {
-		return false
-	}
-	if len(req.GetQueues()) > 0 && !in(req.GetQueues(), v.QueuePath) && !in(req.GetQueues(), leaf(v.QueuePath)) {
-		return false
-	}
-	if req.Name != nil && req.GetName() != v.Name {
-		return false
-	}
-	within := func(begin, end *int64, at int64) bool {
-		return (begin == nil || at >= *begin) && (end == nil || at <= *end)
-	}
-	return in(req.GetUsers(), v.User) && within(req.StartBegin, req.StartEnd, v.Start) && within(req.FinishBegin, req.FinishEnd, v.Finish)
+	return true
+}
+
+// anyOf reports whether a filter's list is empty or holds a match.
+func anyOf(list []string, match func(string) bool) bool {
+	return len(list) == 0 || slices.ContainsFunc(list, match)
+}
+
+func within(begin, end *int64, at int64) bool {
+	return (begin == nil || at >= *begin) && (end == nil || at <= *end)
 }
 
 func leaf(path string) string { return path[strings.LastIndexByte(path, '.')+1:] }

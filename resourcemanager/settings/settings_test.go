@@ -158,7 +158,7 @@ func TestValues(t *testing.T) {
 }
 
 func TestParseDecimal(t *testing.T) {
-	for text, want := range map[string]int64{"0": 0, "12.5": 12_500_000, ".25": 250_000, " 7 ": 7_000_000, "0.0000019": 1, "99.999999": 99_999_999} {
+	for text, want := range map[string]int64{"0": 0, "12.5": 12_500_000, ".25": 250_000, "0.0000019": 1, "99.999999": 99_999_999} {
 		if got, err := parseDecimal(text, 6); err != nil || got != want {
 			t.Errorf("%q: %d, %v; want %d", text, got, err, want)
 		}

@@ -147,13 +147,12 @@ func (w *Web) apps(r *http.Request) (string, any, error) {
 
 // filter is the query of an application list.
 type filter struct {
-	states                     map[yarn.AppState]bool
-	final, user, queue, name   string
-	types, tags                []string
-	limit                      int
-	startFrom, startTo         int64
-	finishFrom, finishTo       int64
-	startTime, finishTimeAsked bool
+	states                   map[yarn.AppState]bool
+	final, user, queue, name string
+	types, tags              []string
+	limit                    int
+	startFrom, startTo       int64
+	finishFrom, finishTo     int64
 }
 
 func parseFilter(q url.Values) (filter, error) {

@@ -137,7 +137,7 @@ func (r *Reader) open(at region, codec Compression) (*bufio.Reader, error) {
 func (r *Reader) readHeader() error {
 	for range 3 {
 		key, err := r.nextRecord()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {
@@ -171,7 +171,7 @@ func (r *Reader) readACLs() error {
 	r.header.ACLs = map[string]string{}
 	for len(r.header.ACLs) < 16 {
 		k, err := readUTF(r.value)
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {
@@ -254,7 +254,7 @@ func (r *Reader) nextRecord() (string, error) {
 			r.block, r.blocks = in, r.blocks[1:]
 		}
 		n, err := readVLong(r.block)
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			r.block = nil
 			continue
 		}

@@ -1,6 +1,7 @@
 package logs
 
 import (
+	"errors"
 	"fmt"
 	"io"
 )
@@ -68,7 +69,7 @@ func readVLong(r io.ByteReader) (int64, error) {
 
 // noEOF makes the end of input inside a value an error that no caller takes for a clean end.
 func noEOF(err error) error {
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		return io.ErrUnexpectedEOF
 	}
 	return err
