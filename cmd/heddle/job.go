@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -202,6 +203,9 @@ func waitJob(c *cli.Context, jobs *jobclient.Client, j jobclient.Job) error {
 		}
 		fmt.Fprintln(c.App.Writer, line)
 	})
+	if errors.Is(err, context.Canceled) {
+		return fmt.Errorf("waiting ended, and job %s goes on; `heddle job stop %s` would end it", j.Name, j.Name)
+	}
 	if err != nil {
 		return err
 	}
