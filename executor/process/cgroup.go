@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -34,6 +35,7 @@ const (
 // All methods also work on nil, where there are no cgroups.
 type hierarchy struct {
 	v2   bool
+	has  []string          // controllers that groups of version 2 have
 	dirs map[string]string // controller -> parent directory; version 2 has one, ""
 }
 
@@ -48,7 +50,10 @@ func openHierarchy(c Cgroups) (*hierarchy, error) {
 	if _, err := os.Stat(filepath.Join(c.Root, "cgroup.controllers")); err == nil {
 		h.v2 = true
 		h.dirs[""] = filepath.Join(c.Root, c.Parent)
-		return h, h.openV2(c.Root)
+		if err := h.openV2(c.Root); err != nil {
+			return nil, err
+		}
+		return h, nil
 	}
 	for _, controller := range []string{"cpu", "memory"} {
 		dir := filepath.Join(c.Root, controller, c.Parent)
@@ -72,15 +77,47 @@ func (h *hierarchy) openV2(root string) error {
 	if !writable(filepath.Join(dir, "cgroup.procs")) {
 		return fmt.Errorf("%s is not writable", dir)
 	}
-	for d := dir; strings.HasPrefix(d, root); d = filepath.Dir(d) {
-		for _, c := range []string{"+cpu", "+memory"} {
-			err := os.WriteFile(filepath.Join(d, "cgroup.subtree_control"), []byte(c), 0o644)
-			if err != nil && d == dir && !errors.Is(err, fs.ErrNotExist) {
-				return fmt.Errorf("controller %s is not available below %s: %w", c[1:], dir, err)
-			}
-		}
+	rel, err := filepath.Rel(root, dir)
+	if err != nil {
+		return err
+	}
+	file := filepath.Join(root, subtreeControl)
+	enable(file) // from the top: a group has what the one above it hands down
+	for part := range strings.SplitSeq(rel, "/") {
+		root = filepath.Join(root, part)
+		file = filepath.Join(root, subtreeControl)
+		enable(file)
+	}
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	for c := range strings.FieldsSeq(string(b)) {
+		h.has = append(h.has, strings.TrimPrefix(c, "+"))
 	}
 	return nil
+}
+
+const subtreeControl = "cgroup.subtree_control"
+
+// enable hands both controllers down, or the one that there is; what took effect is read afterwards.
+func enable(file string) {
+	if os.WriteFile(file, []byte("+cpu +memory"), 0o644) == nil {
+		return
+	}
+	_ = os.WriteFile(file, []byte("+cpu"), 0o644)
+	_ = os.WriteFile(file, []byte("+memory"), 0o644)
+}
+
+// missing are the controllers that a task's limits cannot be set without.
+func (h *hierarchy) missing() []string {
+	var out []string
+	for _, c := range []string{"cpu", "memory"} {
+		if h != nil && h.v2 && !slices.Contains(h.has, c) {
+			out = append(out, c)
+		}
+	}
+	return out
 }
 
 func writable(file string) bool { return syscall.Access(file, 2) == nil }
@@ -112,7 +149,14 @@ func (h *hierarchy) create(id string, l executor.Limits) (*cgroup, error) {
 			return nil, fmt.Errorf("make cgroup: %w", err)
 		}
 	}
+	missing := h.missing()
 	for file, value := range g.settings(l) {
+		if controller, _, _ := strings.Cut(filepath.Base(file), "."); slices.Contains(missing, controller) {
+			if l.HardMemory && controller == "memory" || l.HardCPU && controller == "cpu" {
+				return nil, errors.Join(fmt.Errorf("limits must be held, and the %s controller is not handed down to %s", controller, filepath.Dir(filepath.Dir(file))), g.remove())
+			}
+			continue
+		}
 		if err := os.WriteFile(file, []byte(value), 0o644); err != nil {
 			return nil, errors.Join(fmt.Errorf("set %s: %w", file, err), g.remove())
 		}

@@ -47,6 +47,9 @@ func New(cfg Config) *Executor {
 	if err != nil {
 		cfg.Log.Warn("containers run without cgroups: CPU shares are not set, and processes are found by their session", "reason", err)
 	}
+	if m := h.missing(); len(m) > 0 {
+		cfg.Log.Warn("cgroups hold processes together and do not weigh them: controllers are not handed down", "missing", m, "parent", h.dirs[""])
+	}
 	return &Executor{cfg: cfg, cgroups: h}
 }
 

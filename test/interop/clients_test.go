@@ -60,7 +60,7 @@ func TestWordCountOnHDFSAndYarnLogs(t *testing.T) {
 		t.Fatal(err)
 	}
 	run, err := shared.main.Java(ctx, "", cluster.Examples, "wordcount", "-Dmapreduce.job.reduces=2", "/user/wordcount/in", "/user/wordcount/out")
-	ranWell(t, run, err, "completed successfully")
+	ranWell(t, run, err, "completed successfully", "Data-local map tasks=")
 
 	counts, err := shared.main.Java(ctx, "", cluster.FsShell, "-cat", "/user/wordcount/out/part-r-*")
 	ranWell(t, counts, err)
