@@ -59,16 +59,22 @@ const (
 	FsShell          = "org.apache.hadoop.fs.FsShell"
 )
 
-// both takes the writes of two pipes.
-type both struct {
-	mu sync.Mutex
-	bytes.Buffer
+// output takes the writes of two pipes. It has no other methods of a buffer: io.Copy would go around the lock by them.
+type output struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
 }
 
-func (b *both) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.Buffer.Write(p)
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.buf.Write(p)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.buf.String()
 }
 
 // Run is one run of a client program.
@@ -91,7 +97,7 @@ func (c *Cluster) Java(ctx context.Context, user, class string, args ...string) 
 	if user != "" {
 		cmd.Env = append(cmd.Env, "HADOOP_USER_NAME="+user)
 	}
-	var out, stdout both
+	var out, stdout output
 	cmd.Stdout, cmd.Stderr = io.MultiWriter(&out, &stdout), &out
 	err := cmd.Run()
 	if ctx.Err() != nil {
