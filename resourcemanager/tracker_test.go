@@ -11,6 +11,7 @@ import (
 	adminpb "heddle/hadoop-proto/admin"
 	yarnpb "heddle/hadoop-proto/yarn"
 	"heddle/hadoop/rpc"
+	"heddle/hadoop/security"
 )
 
 func containsAll(s string, want ...string) bool {
@@ -142,4 +143,51 @@ func TestNodeOrders(t *testing.T) {
 	n.beat(ended(c.GetId(), -100))
 	am.allocate(2)
 	await(t, "the order to forget", func() bool { return len(n.beat(ended(c.GetId(), -100)).GetContainersToBeRemovedFromNm()) == 1 })
+}
+
+// A node keeps the spelling of its name in ids and tokens; asks, blacklists and racks find it
+// in any (field report B37: a host with an upper-case name).
+func TestHostNamesCompareWithoutCase(t *testing.T) {
+	racks := filepath.Join(t.TempDir(), "racks")
+	if err := os.WriteFile(racks, []byte("LOCALHOST /row7\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	r := start(t, map[string]string{"net.topology.table.file.name": racks})
+	upper := r.node("127.0.0.1", 8192, func(req *yarnpb.RegisterNodeManagerRequestProto) { req.NodeId.Host = new("LocalHost") })
+	r.node("127.0.0.2", 8192, nil)
+	am, _ := r.master("alice", nil)
+	am.register()
+	on := func(name string) *yarnpb.ResourceRequestProto {
+		ask := anywhere(1, 1024)
+		ask.ResourceName = &name
+		return ask
+	}
+	nowhereElse := anywhere(1, 1024)
+	nowhereElse.RelaxLocality = new(false)
+	got := am.allocate(0, on("localhost"), on("/row7"), nowhereElse).GetAllocatedContainers()
+	if len(got) != 1 || got[0].GetNodeId().GetHost() != "LocalHost" || got[0].GetContainerToken().GetService() != "127.0.0.1:"+itoa(upper.id.GetPort()) {
+		t.Fatalf("asked for localhost: %v", got)
+	}
+	id, err := security.ParseContainerIdentifier(got[0].GetContainerToken().GetIdentifier())
+	if err != nil || id.GetNmHostAddr() != "LocalHost:"+itoa(upper.id.GetPort()) {
+		t.Errorf("the token names %v, %v; the node compares it with its own name as text", id, err)
+	}
+	resp := call[yarnpb.AllocateResponseProto](am, "allocate", &yarnpb.AllocateRequestProto{ResponseId: new(int32(1)), Ask: []*yarnpb.ResourceRequestProto{on("LOCALHOST"), anywhere(3, 1024)},
+		BlacklistRequest: &yarnpb.ResourceBlacklistRequestProto{BlacklistAdditions: []string{"localhost"}}})
+	for _, c := range resp.GetAllocatedContainers() {
+		if c.GetNodeId().GetHost() == "LocalHost" {
+			t.Errorf("a container went to the blacklisted node")
+		}
+	}
+	if nodes := string(r.get("/ws/v1/cluster/nodes/LocalHost:"+itoa(upper.id.GetPort()), 200)); !strings.Contains(nodes, "/row7") {
+		t.Errorf("the rack is not in %s", nodes)
+	}
+	r.client("alice").submit(func(c *submission) {
+		host := on("LOCALHOST")
+		host.Priority = &yarnpb.PriorityProto{Priority: new(int32(0))}
+		any := anywhere(1, 1024)
+		any.Priority, any.RelaxLocality = host.Priority, new(false)
+		c.AmContainerResourceRequest = []*yarnpb.ResourceRequestProto{any, host}
+	})
+	await(t, "the AM's start on LocalHost", func() bool { return len(upper.starts()) == 1 })
 }

@@ -134,6 +134,9 @@ func amShare(ctx context.Context, w *world) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	if err := w.started(ctx, 1); err != nil {
+		return "", err
+	}
 	if _, err := w.submit(ctx, appSpec{queue: "a", amMB: 8192, managed: true}); err != nil {
 		return "", err
 	}
@@ -144,8 +147,23 @@ func amShare(ctx context.Context, w *world) (string, error) {
 	if err := first.end(ctx); err != nil {
 		return "", err
 	}
+	if err := w.started(ctx, 2); err != nil {
+		return "", err
+	}
 	err = w.settle(ctx)
 	return fmt.Sprintf("started=%d, after the first ended: %d", before, w.starts()), err
+}
+
+// started waits until n AMs were started: on a busy machine Java takes longer than any quiet time.
+func (w *world) started(ctx context.Context, n int) error {
+	for w.starts() < n {
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("%d of %d AMs were started: %w", w.starts(), n, ctx.Err())
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+	return nil
 }
 
 func (w *world) starts() int {

@@ -99,10 +99,15 @@ func (w *world) addNode(ctx context.Context, s spec) error {
 	return nil
 }
 
-// settle lets all AMs heartbeat until no container was granted for settleTime.
+// settle lets all AMs heartbeat until no container was granted for settleTime; Java, which grants by node
+// heartbeats, gets twice that on a busy machine.
 func (w *world) settle(ctx context.Context) error {
+	enough := settleTime
+	if w.c.RMKind() == cluster.Java {
+		enough *= 2
+	}
 	total, quiet := -1, time.Now()
-	for time.Since(quiet) < settleTime {
+	for time.Since(quiet) < enough {
 		now := 0
 		for _, a := range w.apps {
 			if a.master == nil {
