@@ -29,7 +29,8 @@ type fakeCluster struct {
 	command func(ctx context.Context, a *rendezvous.Assignment, roster []rendezvous.Place) int
 	// trouble answers an allocate call with an error; n counts calls from 1.
 	trouble func(n int) error
-	refuse  string // the NodeManager's answer to every start, when not empty
+	lose    func(n int) bool // the n-th allocate call is read, and its answer is lost
+	refuse  string           // the NodeManager's answer to every start, when not empty
 
 	mu        sync.Mutex // guards what follows
 	registers int
@@ -40,6 +41,7 @@ type fakeCluster struct {
 	completed []*yarnpb.ContainerStatusProto
 	finished  *yarnpb.FinishApplicationMasterRequestProto
 	response  int32
+	last      *yarnpb.AllocateResponseProto
 	wg        sync.WaitGroup
 }
 
@@ -124,7 +126,7 @@ func (f *fakeCluster) register(context.Context, *yarnpb.RegisterApplicationMaste
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.registers++
-	f.response = 0
+	f.response, f.last = 0, nil
 	clear(f.asks)
 	return &yarnpb.RegisterApplicationMasterResponseProto{MaximumCapability: &yarnpb.ResourceProto{Memory: new(int64(8192)), VirtualCores: new(int32(8))}}, nil
 }
@@ -138,6 +140,19 @@ func (f *fakeCluster) allocate(_ context.Context, req *yarnpb.AllocateRequestPro
 			return nil, err
 		}
 	}
+	if f.last != nil && req.GetResponseId() == f.response-1 { // as Hadoop does, unread
+		return f.last, nil
+	}
+	resp := f.answer(req)
+	f.last = resp
+	if f.lose != nil && f.lose(f.allocates) {
+		return nil, rpc.Exception(rpc.ClassIO, "the answer was lost")
+	}
+	return resp, nil
+}
+
+// answer is one allocate call that was read.
+func (f *fakeCluster) answer(req *yarnpb.AllocateRequestProto) *yarnpb.AllocateResponseProto {
 	if req.GetResponseId() != f.response {
 		f.t.Errorf("allocate with response id %d, want %d", req.GetResponseId(), f.response)
 	}
@@ -159,7 +174,7 @@ func (f *fakeCluster) allocate(_ context.Context, req *yarnpb.AllocateRequestPro
 		f.asks[priority] = 0
 	}
 	resp.CompletedContainerStatuses, f.completed = f.completed, nil
-	return resp, nil
+	return resp
 }
 
 func (f *fakeCluster) finish(_ context.Context, req *yarnpb.FinishApplicationMasterRequestProto) (*yarnpb.FinishApplicationMasterResponseProto, error) {

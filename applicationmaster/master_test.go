@@ -119,6 +119,18 @@ func TestARestartedResourceManagerIsToldAgain(t *testing.T) {
 	}
 }
 
+func TestLostAnswersLoseNothing(t *testing.T) {
+	f := &fakeCluster{command: func(context.Context, *rendezvous.Assignment, []rendezvous.Place) int { return 0 }}
+	f.lose = func(n int) bool { return n%2 == 1 }
+	if _, err := f.start(t, t.Context(), roles(2)); err != nil {
+		t.Fatal(err)
+	}
+	f.outcome(t, yarnpb.FinalApplicationStatusProto_APP_SUCCEEDED, "")
+	if f.registers != 1 {
+		t.Errorf("%d registrations", f.registers)
+	}
+}
+
 func TestWhatIsRefusedForGoodFailsTheJobWithTheReason(t *testing.T) {
 	f := &fakeCluster{trouble: func(int) error {
 		return rpc.Exception(rpc.ClassInvalidResourceRequest, "requested memory > maximum")

@@ -28,6 +28,7 @@ const (
 type rmNews struct {
 	asks     map[int]int
 	releases []yarn.ContainerID
+	progress float32 // of the job, from 0 to 1
 }
 
 func (n *rmNews) add(o framework.Orders) {
@@ -99,6 +100,7 @@ func (m *master) heartbeats(ctx context.Context, r *resourceManager) { //nolint:
 		busy := false
 		if !m.tell(func() {
 			news, m.core.news = m.core.news, rmNews{}
+			news.progress = m.core.job.Progress()
 			s := m.core.job.State()
 			busy = s == framework.Gathering || s == framework.Ending
 		}) {
@@ -109,7 +111,12 @@ func (m *master) heartbeats(ctx context.Context, r *resourceManager) { //nolint:
 		case ctx.Err() != nil:
 			return
 		case err == nil:
-			lost = time.Time{}
+			if !lost.IsZero() {
+				// The answer may be the one to an earlier call that was lost on its way here, and then
+				// what this call told was not read (a repeated response id): all is told once more.
+				lost = time.Time{}
+				m.tell(func() { m.core.news = m.again(news) })
+			}
 		case rpc.IsClass(err, rpc.ClassApplicationMasterNotRegistered):
 			m.Log.Info("the ResourceManager has restarted; registering again")
 			if err := r.register(ctx); err != nil {
@@ -167,7 +174,7 @@ func refused(err error) bool {
 
 // beat is one allocate call.
 func (r *resourceManager) beat(ctx context.Context, news rmNews) error {
-	req := &yarnpb.AllocateRequestProto{ResponseId: new(r.response), Progress: new(float32(0))}
+	req := &yarnpb.AllocateRequestProto{ResponseId: new(r.response), Progress: new(news.progress)}
 	for role, count := range news.asks {
 		spec := &r.m.Launch.Framework.Roles[role]
 		capability, err := r.m.resource(spec)

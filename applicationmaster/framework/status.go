@@ -88,3 +88,14 @@ func (j *Job) ran() bool {
 	}
 	return false
 }
+
+// Progress is the part of the tasks that have ended, from 0 to 1: what YARN shows of an application.
+func (j *Job) Progress() float32 {
+	n := 0
+	for _, t := range j.tasks {
+		if t.state == TaskCompleted {
+			n++
+		}
+	}
+	return float32(n) / float32(len(j.tasks))
+}

@@ -156,6 +156,9 @@ func TestAGangStartsTogether(t *testing.T) {
 	}
 	s.exit("worker-1", 0)
 	s.is(Running)
+	if p := s.job.Progress(); p < 0.3 || p > 0.4 {
+		t.Errorf("progress %v after one of three tasks", p)
+	}
 	s.exit("worker-0", 0)
 	s.is(Ending)
 	s.stopped()
