@@ -39,7 +39,7 @@ func (c *Client) Warnings(f *jobspec.Framework) []string {
 	var out []string
 	for _, r := range f.Roles {
 		if r.MemoryMB < watchedTaskMinimumMB {
-			out = append(out, fmt.Sprintf("role %s: containers with less than %d MB are ended by NodeManagers that watch address space; ask for more, or set %s to false", r.Name, watchedTaskMinimumMB, keyVMemCheck))
+			out = append(out, fmt.Sprintf("role %s: containers with less than %d MB may be ended by NodeManagers that watch address space; ask for more, or set %s to false", r.Name, watchedTaskMinimumMB, keyVMemCheck))
 		}
 	}
 	return out

@@ -190,3 +190,29 @@ func TestGangsDoNotHoldEachOther(t *testing.T) {
 		t.Logf("%s was whole after %d gangs that were given back", name, s.Retries.Resource)
 	}
 }
+
+// Hadoop's NodeManagers watch address space unless told otherwise, and Go programs reserve a lot of it.
+func TestJobWhereAddressSpaceIsWatched(t *testing.T) {
+	ctx := limited(t, 3*time.Minute)
+	o := shared.options("vmem", shared.rm, shared.nm)
+	o.Site = map[string]string{"yarn.nodemanager.vmem-check-enabled": "true", "yarn.nodemanager.container-monitor.interval-ms": "500"}
+	c, err := cluster.Start(ctx, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Stop()
+	const job = `{"jobName": "watched", "image": "none", "taskRoles": [{"name": "main", "memoryMB": %d, "command": "sleep 4"}]}`
+	run, err := heddleRun(ctx, c, "job", "submit", "--executor", "process", "--wait", writeJob(t, fmt.Sprintf(job, 768)))
+	ranWell(t, run, err, "SUCCEEDED")
+	if strings.Contains(run.Out, "warning") {
+		t.Errorf("a warning without need: %s", run.Out)
+	}
+	run, err = heddleRun(ctx, c, "job", "submit", "--executor", "process", "--wait", writeJob(t, fmt.Sprintf(job, 256)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	printed(t, run, "warning: role main: containers with less than 640 MB")
+	if shared.nm == cluster.Heddle { // Java's was seen to let it live
+		printed(t, run, "exit code -103")
+	}
+}
