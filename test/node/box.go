@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -79,6 +80,9 @@ func Start(t testing.TB, o Options) *Box {
 	return b.Box
 }
 
+// boxes counts nodes, so that each has cgroups of its own.
+var boxes atomic.Int64
+
 // Beginning is a NodeManager that may not have registered yet.
 type Beginning struct {
 	*Box
@@ -97,6 +101,7 @@ func Begin(t testing.TB, o Options) *Beginning {
 			}
 		}
 	}
+	cgroups := fmt.Sprintf("/heddle-test-%d-%d", os.Getpid(), boxes.Add(1))
 	c := conf.WithDefaults()
 	for k, v := range map[string]string{
 		"hadoop.tmp.dir": b.Dir, "fs.defaultFS": "file:///",
@@ -106,7 +111,7 @@ func Begin(t testing.TB, o Options) *Beginning {
 		"yarn.nodemanager.remote-app-log-dir":                                           "file://" + b.Dir + "/remote",
 		"yarn.nodemanager.disk-health-checker.max-disk-utilization-per-disk-percentage": "100",
 		"yarn.nodemanager.vmem-check-enabled":                                           "false", "yarn.nodemanager.container-monitor.interval-ms": "100",
-		"yarn.nodemanager.linux-container-executor.cgroups.hierarchy": "/heddle-test-" + fmt.Sprint(os.Getpid()),
+		"yarn.nodemanager.linux-container-executor.cgroups.hierarchy": cgroups,
 		"mapreduce.shuffle.port": "0",
 	} {
 		c.Set(k, v)
@@ -138,6 +143,11 @@ func Begin(t testing.TB, o Options) *Beginning {
 	t.Cleanup(func() {
 		if err := b.Stop(); err != nil {
 			t.Errorf("the NodeManager ended with %v\n%s", err, b.Log)
+		}
+		for _, d := range []string{"cpu", "memory", ""} { // empty again, or not there
+			if err := os.Remove(filepath.Join("/sys/fs/cgroup", d, cgroups)); err != nil && !errors.Is(err, os.ErrNotExist) {
+				t.Errorf("containers' cgroups are left: %v", err)
+			}
 		}
 	})
 	return b
