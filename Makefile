@@ -53,7 +53,7 @@ lint: ## format, vet, import arrows; golangci-lint where it is installed
 	$(GO) vet ./...
 	$(GO) vet -tags interop ./test/...
 	$(GO) test -count=1 ./test/arch
-	@if command -v golangci-lint >/dev/null; then golangci-lint run; else echo 'golangci-lint is not installed: only format, vet and import arrows were checked'; fi
+	@if command -v golangci-lint >/dev/null; then golangci-lint run --build-tags interop; else echo 'golangci-lint is not installed: only format, vet and import arrows were checked'; fi
 
 clean: ## remove what build made
 	rm -rf bin agent/embedded/bin/heddle-agent
