@@ -60,7 +60,7 @@ func (c *Core) submit(sub Submission, saved chan error) error {
 
 func (c *Core) newApplication(sub Submission, path string) *application {
 	a := &application{core: c, sub: sub, queue: path, start: sub.SubmitTime, status: yarn.FinalUndefined,
-		nodes: map[yarn.NodeID]struct{}{}, logStates: map[yarn.NodeID]LogState{}}
+		nodes: map[yarn.NodeID]struct{}{}, containers: map[yarn.ContainerID]*container{}, logStates: map[yarn.NodeID]LogState{}}
 	a.usage.at = c.now()
 	c.apps[sub.ID] = a
 	return a
@@ -138,8 +138,8 @@ func (c *Core) Register(ctx context.Context, id yarn.AttemptID, r Registration) 
 			return
 		}
 		c.fireAttempt(a.current, attemptRegister, attemptNews{host: r.Host, rpcPort: r.RPCPort, tracking: r.Tracking})
-		for _, k := range c.containers {
-			if k.app == a && k.id.Attempt != id {
+		for _, k := range a.containers {
+			if k.id.Attempt != id {
 				kept = append(kept, k.grant())
 			}
 		}
@@ -259,7 +259,11 @@ type ContainerView struct {
 // Containers lists an attempt's live containers in order.
 func (c *Core) Containers(ctx context.Context, id yarn.AttemptID) (out []ContainerView, err error) {
 	err = c.call(ctx, func() {
-		for _, k := range c.containers {
+		a := c.apps[id.Application]
+		if a == nil {
+			return
+		}
+		for _, k := range a.containers {
 			if k.id.Attempt == id {
 				out = append(out, k.view())
 			}

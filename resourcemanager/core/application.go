@@ -51,24 +51,25 @@ func (e appEvent) String() string {
 
 // application is one application and its attempts.
 type application struct {
-	core     *Core
-	sub      Submission
-	queue    string // the leaf's path
-	state    appState
-	shown    yarn.AppState // what clients see while the final state is being saved
-	target   appState      // after the final state is saved
-	start    int64
-	launch   int64
-	finish   int64
-	diag     string
-	status   yarn.FinalStatus
-	attempts []*attempt
-	current  *attempt
-	failures []int64 // times of the failures that count
-	nodes    map[yarn.NodeID]struct{}
-	waiters  []chan error // for the submission to be durable
-	enders   []chan error // for the final state to be durable
-	badNodes []string     // hosts on which an AM failed
+	core       *Core
+	sub        Submission
+	queue      string // the leaf's path
+	state      appState
+	shown      yarn.AppState // what clients see while the final state is being saved
+	target     appState      // after the final state is saved
+	start      int64
+	launch     int64
+	finish     int64
+	diag       string
+	status     yarn.FinalStatus
+	attempts   []*attempt
+	current    *attempt
+	failures   []int64 // times of the failures that count
+	nodes      map[yarn.NodeID]struct{}
+	containers map[yarn.ContainerID]*container // that it holds
+	waiters    []chan error                    // for the submission to be durable
+	enders     []chan error                    // for the final state to be durable
+	badNodes   []string                        // hosts on which an AM failed
 
 	usage     usage
 	inSched   bool

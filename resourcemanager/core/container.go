@@ -62,6 +62,23 @@ type container struct {
 	created  int64
 }
 
+// hold and unhold keep a container in the three sets that find it: by id, by application, by node.
+func (c *Core) hold(k *container) {
+	c.containers[k.id] = k
+	k.app.containers[k.id] = k
+	if n := c.nodes[k.node]; n != nil {
+		n.containers[k.id] = k
+	}
+}
+
+func (c *Core) unhold(k *container) {
+	delete(c.containers, k.id)
+	delete(k.app.containers, k.id)
+	if n := c.nodes[k.node]; n != nil {
+		delete(n.containers, k.id)
+	}
+}
+
 // granted hands a container that the scheduler granted to its AM, or to the launcher.
 func (c *Core) granted(g *scheduler.Container) {
 	now := c.now()
@@ -72,7 +89,7 @@ func (c *Core) granted(g *scheduler.Container) {
 		return
 	}
 	k := &container{id: g.ID, app: a, node: g.Node, nodeHTTP: n.httpAddress(), resource: g.Resource, key: g.Key, am: g.AM, created: now}
-	c.containers[g.ID] = k
+	c.hold(k)
 	c.counts.ContainersAllocated++
 	a.usage.change(now, g.Resource, 1)
 	a.usage.allocated++
@@ -103,7 +120,7 @@ func (c *Core) endContainer(k *container, e containerEvent, status yarn.ExitStat
 		return
 	}
 	k.state = next
-	delete(c.containers, k.id)
+	c.unhold(k)
 	c.sched.Complete(k.id)
 	now := c.now()
 	a := k.app
@@ -172,7 +189,9 @@ func (c *Core) complete(a *application) {
 	a.cleaned = true
 	if a.inSched {
 		for _, left := range c.sched.RemoveApp(a.sub.ID) {
-			delete(c.containers, left.ID)
+			if k := c.containers[left.ID]; k != nil {
+				c.unhold(k)
+			}
 		}
 		a.usage.change(c.now(), yarn.Resource{}.Sub(a.usage.held), -a.usage.running)
 	}

@@ -243,7 +243,7 @@ func TestContainerTable(t *testing.T) {
 		a, _ := benchApp(t, c, appRunning, attemptRunning)
 		id := yarn.ContainerID{Attempt: a.current.id, ID: 99}
 		k := &container{id: id, app: a, node: benchNode, state: s}
-		c.containers[id] = k
+		c.hold(k)
 		log.Reset()
 		if e == containerStart {
 			c.containerStarted(id)

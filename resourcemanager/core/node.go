@@ -28,17 +28,18 @@ func (e nodeEvent) String() string {
 
 // node is a NodeManager.
 type node struct {
-	core     *Core
-	id       yarn.NodeID
-	state    yarn.NodeState
-	rack     string
-	httpPort int32
-	version  string
-	total    yarn.Resource
-	session  *NodeSession
-	report   string
-	reported int64 // ms
-	apps     map[yarn.ApplicationID]struct{}
+	core       *Core
+	id         yarn.NodeID
+	state      yarn.NodeState
+	rack       string
+	httpPort   int32
+	version    string
+	total      yarn.Resource
+	session    *NodeSession
+	report     string
+	reported   int64 // ms
+	apps       map[yarn.ApplicationID]struct{}
+	containers map[yarn.ContainerID]*container // that it holds
 }
 
 type nodeStep struct {
@@ -132,20 +133,18 @@ func (s *nodeStep) leave(why string) {
 	s.session.replaced.Store(true)
 	c.nodeSessions.Delete(s.id)
 	c.sched.SetNodeUsable(s.id, false)
-	for _, k := range c.onNode(s.id) {
+	for _, k := range s.held() {
 		c.endContainer(k, containerKill, yarn.ExitAborted, why)
 	}
 	c.sched.RemoveNode(s.id)
 	s.apps = map[yarn.ApplicationID]struct{}{}
 }
 
-// onNode lists the containers of a node in order.
-func (c *Core) onNode(id yarn.NodeID) []*container {
-	var out []*container
-	for _, k := range c.containers {
-		if k.node == id {
-			out = append(out, k)
-		}
+// held lists the containers of a node in order.
+func (n *node) held() []*container {
+	out := make([]*container, 0, len(n.containers))
+	for _, k := range n.containers {
+		out = append(out, k)
 	}
 	slices.SortFunc(out, func(a, b *container) int { return a.id.Compare(b.id) })
 	return out
@@ -193,7 +192,7 @@ func (c *Core) RegisterNode(ctx context.Context, r NodeRegistration) (*NodeSessi
 func (c *Core) registerNode(r NodeRegistration) *NodeSession {
 	n := c.nodes[r.ID]
 	if n == nil {
-		n = &node{core: c, id: r.ID, state: yarn.NodeNew, apps: map[yarn.ApplicationID]struct{}{}}
+		n = &node{core: c, id: r.ID, state: yarn.NodeNew, apps: map[yarn.ApplicationID]struct{}{}, containers: map[yarn.ContainerID]*container{}}
 		c.nodes[r.ID] = n
 	}
 	if n.session != nil {
@@ -228,7 +227,7 @@ func (c *Core) reconcile(n *node, r NodeRegistration) {
 		}
 		c.adopt(n, nc)
 	}
-	for _, k := range c.onNode(n.id) {
+	for _, k := range n.held() {
 		if !reported[k.id] && k.state == containerRunning {
 			c.endContainer(k, containerKill, yarn.ExitAborted, "Container lost: its node "+n.id.String()+" registered again without it")
 		}
@@ -259,7 +258,7 @@ func (c *Core) adopt(n *node, nc NodeContainer) {
 		return
 	}
 	k := &container{id: nc.ID, app: a, node: n.id, nodeHTTP: n.httpAddress(), resource: nc.Resource, key: nc.Key, am: am, state: containerRunning, created: nc.Created}
-	c.containers[nc.ID] = k
+	c.hold(k)
 	a.usage.change(c.now(), nc.Resource, 1)
 	a.nodes[n.id] = struct{}{}
 	n.apps[a.sub.ID] = struct{}{}

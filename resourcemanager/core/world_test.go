@@ -197,8 +197,27 @@ func (w *world) do(f func()) {
 func (w *world) settle() {
 	w.t.Helper()
 	synctest.Wait()
-	w.do(func() {})
+	w.do(w.books)
 	synctest.Wait()
+}
+
+// books checks that the core's three sets of containers agree with the scheduler.
+func (w *world) books() {
+	byApp, byNode := 0, 0
+	for _, a := range w.core.apps {
+		byApp += len(a.containers)
+	}
+	for _, n := range w.core.nodes {
+		byNode += len(n.containers)
+	}
+	if all := len(w.core.containers); byApp != all || byNode != all {
+		w.t.Errorf("%d containers, %d by application, %d by node", all, byApp, byNode)
+	}
+	for id, k := range w.core.containers {
+		if _, ok := w.core.sched.Container(id); !ok || k.app.containers[id] != k || w.core.nodes[k.node].containers[id] != k {
+			w.t.Errorf("%s is not where it belongs; the scheduler has it: %v", id, ok)
+		}
+	}
 }
 
 // must waits for the answer of a call that may not fail.
