@@ -41,10 +41,22 @@ type Bolt struct {
 	db *bolt.DB
 }
 
+// makeDir makes a directory that is closed to others. Those above it are not: they may be hadoop.tmp.dir, which
+// the containers of other users pass through.
+func makeDir(dir string) error {
+	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
+		return err
+	}
+	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
+		return err
+	}
+	return nil
+}
+
 // OpenBolt opens or creates the file at path, and its directory. It fails where another
 // process holds it.
 func OpenBolt(path string) (*Bolt, error) {
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+	if err := makeDir(filepath.Dir(path)); err != nil {
 		return nil, fmt.Errorf("make the state store's directory: %w", err)
 	}
 	db, err := bolt.Open(path, 0o600, &bolt.Options{Timeout: lockTimeout})

@@ -2,6 +2,7 @@ package store
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -36,5 +37,20 @@ func TestBoltKeepsWhatWasApplied(t *testing.T) {
 	})
 	if err != nil || strings.Join(got, " ") != "a/2= a/3=z" {
 		t.Errorf("%v, %v", got, err)
+	}
+}
+
+func TestOnlyTheStoresOwnDirectoryIsClosed(t *testing.T) {
+	top := t.TempDir()
+	s, err := OpenBolt(filepath.Join(top, "tmp", "yarn", "store.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close() //nolint:errcheck // nothing was written
+	for dir, want := range map[string]os.FileMode{"tmp": 0o755, "tmp/yarn": 0o700} {
+		fi, err := os.Stat(filepath.Join(top, dir))
+		if err != nil || fi.Mode().Perm() != want {
+			t.Errorf("%s: %v, %v; want %v", dir, fi.Mode(), err, want)
+		}
 	}
 }
