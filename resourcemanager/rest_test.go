@@ -298,3 +298,40 @@ func TestPagesAndMonitors(t *testing.T) {
 		t.Errorf("cluster bean: %v, %v", beans, err)
 	}
 }
+
+// A node that is held back for an ask which no node can hold now shows as reserved until the
+// ask is taken back.
+func TestReservedFigures(t *testing.T) {
+	r := start(t, nil)
+	r.node("127.0.0.1", 4096, nil)
+	r.node("127.0.0.2", 4096, nil)
+	am, _ := r.master("alice", nil)
+	am.register()
+	small, large := anywhere(2, 3072), anywhere(1, 2048)
+	large.Priority = &yarnpb.PriorityProto{Priority: new(int32(2))}
+	if n := len(am.allocate(0, small).GetAllocatedContainers()); n != 2 {
+		t.Fatalf("%d containers of 3 GB on two nodes of 4 GB", n)
+	}
+	am.allocate(1, large)
+	figures := func() (cluster, queue, app float64) {
+		var m struct{ ClusterMetrics map[string]any }
+		var a struct {
+			Apps struct{ App []map[string]any }
+		}
+		var b struct{ Beans []map[string]any }
+		for path, into := range map[string]any{"/ws/v1/cluster/metrics": &m, as("/ws/v1/cluster/apps", "alice"): &a, "/jmx?qry=Hadoop:service=ResourceManager,name=QueueMetrics,q0=root,q1=default": &b} {
+			if err := json.Unmarshal(r.get(path, 200), into); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return m.ClusterMetrics["reservedMB"].(float64), b.Beans[0]["ReservedMB"].(float64), a.Apps.App[0]["reservedMB"].(float64)
+	}
+	if c, q, a := figures(); c != 2048 || q != 2048 || a != 2048 {
+		t.Errorf("reserved MB: cluster %v, queue %v, application %v; want 2048", c, q, a)
+	}
+	large.NumContainers = new(int32(0))
+	am.allocate(2, large)
+	if c, q, a := figures(); c != 0 || q != 0 || a != 0 {
+		t.Errorf("after the ask was taken back: %v, %v, %v", c, q, a)
+	}
+}
