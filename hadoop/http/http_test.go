@@ -335,3 +335,15 @@ func TestConnectionsAreLimited(t *testing.T) {
 		t.Error("a connection after Close")
 	}
 }
+
+func TestOptionsAreAnsweredForEveryPage(t *testing.T) {
+	m := NewMux(nil)
+	m.HandleFunc("GET /here/{id}", func(http.ResponseWriter, *http.Request) { t.Error("the page itself was made") })
+	for path, want := range map[string]int{"/here/1": http.StatusOK, "/nowhere": http.StatusNotFound} {
+		w := httptest.NewRecorder()
+		m.ServeHTTP(w, httptest.NewRequest(http.MethodOptions, path, nil))
+		if w.Code != want || want == http.StatusOK && w.Header().Get("Allow") != "GET, HEAD, OPTIONS" {
+			t.Errorf("OPTIONS %s answers %d, want %d; %v", path, w.Code, want, w.Header())
+		}
+	}
+}

@@ -34,7 +34,7 @@ type Mux struct {
 // NewMux is an empty router. identity may be nil.
 func NewMux(identity *Identity) *Mux { return &Mux{http.NewServeMux(), identity} }
 
-// ServeHTTP adds the headers, bounds the body and refuses TRACE.
+// ServeHTTP adds the headers, bounds the body and refuses TRACE; OPTIONS is answered for every page.
 func (m *Mux) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("Cache-Control", "no-cache")
@@ -49,8 +49,21 @@ func (m *Mux) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if m.identity != nil {
 		m.identity.Remember(w, r)
 	}
+	if r.Method == http.MethodOptions && m.serves(r) {
+		h.Set("Allow", "GET, HEAD, OPTIONS")
+		return
+	}
 	r.Body = http.MaxBytesReader(w, r.Body, maxBodyBytes)
 	m.ServeMux.ServeHTTP(w, r)
+}
+
+// serves reports whether a page is there. Hadoop's Java clients, `yarn logs` among them, ask by OPTIONS
+// whether they must authenticate before each request, and go on only after a 200.
+func (m *Mux) serves(r *http.Request) bool {
+	probe := r.Clone(r.Context())
+	probe.Method = http.MethodGet
+	_, pattern := m.ServeMux.Handler(probe)
+	return pattern != ""
 }
 
 // Metrics answers /metrics and /prom with what registry gathers.

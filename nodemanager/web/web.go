@@ -3,6 +3,7 @@
 package web
 
 import (
+	"crypto/rand"
 	"log/slog"
 	"net/http"
 	"os"
@@ -60,7 +61,7 @@ func New(cfg Config) (http.Handler, error) {
 	}
 	p := &pages{Config: cfg, groups: groups.Func(func(err error) { cfg.Log.Warn("groups of a user are not known", "error", err) }),
 		admins: security.ACLFrom(cfg.Conf, "yarn.admin.acl", "*")}
-	p.identity = &hadoophttp.Identity{StaticUser: hadoophttp.StaticUser(cfg.Conf), Groups: p.groups, Now: time.Now}
+	p.identity = &hadoophttp.Identity{Secret: []byte(rand.Text()), StaticUser: hadoophttp.StaticUser(cfg.Conf), Groups: p.groups, Now: time.Now}
 	m := hadoophttp.NewMux(p.identity)
 	confPage, err := hadoophttp.ConfHandler(cfg.Conf)
 	if err != nil {

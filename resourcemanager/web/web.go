@@ -4,6 +4,7 @@
 package web
 
 import (
+	"crypto/rand"
 	"net/http"
 	"runtime"
 	"strings"
@@ -31,7 +32,7 @@ const hadoopVersion = "3.4.2"
 // New makes the handler of all paths.
 func New(s *service.Service, servers []*rpc.Server) (http.Handler, error) {
 	w := &Web{service: s, servers: servers, started: time.UnixMilli(s.ClusterTimestamp)}
-	w.identity = &hadoophttp.Identity{StaticUser: hadoophttp.StaticUser(s.Settings.Conf), Groups: s.Access.Groups, Now: s.Clock}
+	w.identity = &hadoophttp.Identity{Secret: []byte(rand.Text()), StaticUser: hadoophttp.StaticUser(s.Settings.Conf), Groups: s.Access.Groups, Now: s.Clock}
 	mux := hadoophttp.NewMux(nil)
 	rest := func(path string, f func(*http.Request) (root string, v any, err error)) {
 		mux.HandleFunc("GET "+path, func(rw http.ResponseWriter, r *http.Request) {

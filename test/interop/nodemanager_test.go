@@ -176,3 +176,50 @@ func TestResourcesOnHDFSKeepNamesAndRights(t *testing.T) {
 		t.Errorf("bob got alice's files: %d, %s", s.GetExitStatus(), s.GetDiagnostics())
 	}
 }
+
+// While an application runs, `yarn logs` reads its containers' logs from the NodeManager's web services.
+func TestLogsOfARunningApplication(t *testing.T) {
+	ctx := limited(t, 3*time.Minute)
+	ended := make(chan error, 1)
+	go func() {
+		run, err := shared.main.Shell(ctx, "", "-shell_command", "{ echo early-words-$CONTAINER_ID; sleep 40; }", "-num_containers", "1", "-container_memory", "256", "-master_memory", "300", "-appname", "running-logs")
+		if err == nil && run.Code != 0 {
+			err = fmt.Errorf("exit code %d: %s", run.Code, end(run.Out))
+		}
+		ended <- err
+	}()
+	var app string
+	until(t, time.Minute, "a running application", func() error {
+		var list struct {
+			Apps struct {
+				App []struct {
+					ID, Name          string
+					RunningContainers int
+				}
+			}
+		}
+		if err := shared.main.GetJSON("/ws/v1/cluster/apps?states=RUNNING", &list); err != nil {
+			return err
+		}
+		for _, a := range list.Apps.App {
+			if a.Name == "running-logs" && a.RunningContainers == 2 {
+				app = a.ID
+				return nil
+			}
+		}
+		return fmt.Errorf("applications: %+v", list)
+	})
+	until(t, time.Minute, "the container's words", func() error {
+		run, err := shared.main.Java(ctx, "", cluster.LogsCLI, "-applicationId", app, "-log_files", "stdout")
+		if err != nil {
+			return err
+		}
+		if !strings.Contains(run.Out, "early-words-container_") || !strings.Contains(run.Out, "LogAggregationType: LOCAL") || !strings.Contains(run.Out, "This log file belongs to a running container") {
+			return fmt.Errorf("it printed %s", end(run.Out))
+		}
+		return nil
+	})
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}

@@ -3,6 +3,7 @@ package node
 import (
 	"encoding/json"
 	"net/http"
+	"net/http/cookiejar"
 	"os"
 	"path/filepath"
 	"slices"
@@ -502,5 +503,35 @@ func TestAStopAtAnyMomentLeavesNothing(t *testing.T) {
 	}
 	if strings.Contains(b.Log.String(), "not in the table") {
 		t.Errorf("a step was not foreseen:\n%s", b.Log)
+	}
+}
+
+// Hadoop's clients name their user once, by OPTIONS, and then send the cookie that they got.
+func TestTheCookieNamesTheCaller(t *testing.T) {
+	b := Start(t, Options{Site: map[string]string{"yarn.acl.enable": "true", "yarn.admin.acl": "boss"}})
+	am := b.AM(t, "alice", 1)
+	id := am.Start(t, Launch{Commands: []string{"sleep 1000"}})
+	am.Running(t, id)
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := &http.Client{Jar: jar}
+	url := "http://" + b.Web + "/ws/v1/node/containers/" + id.String() + "/logs"
+	for _, step := range []struct {
+		method, url string
+		want        int
+	}{{http.MethodGet, url, http.StatusForbidden}, {http.MethodOptions, url + "?user.name=alice", http.StatusOK}, {http.MethodGet, url, http.StatusOK}} {
+		req, err := http.NewRequestWithContext(t.Context(), step.method, step.url, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := client.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := resp.Body.Close(); err != nil || resp.StatusCode != step.want {
+			t.Errorf("%s %s answers %d, want %d; %v", step.method, step.url, resp.StatusCode, step.want, err)
+		}
 	}
 }
