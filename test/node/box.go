@@ -213,6 +213,9 @@ func (b *Box) Files(t testing.TB) []string {
 	var out []string
 	for _, top := range []string{"local1", "local2", "logs1", "logs2"} {
 		err := filepath.WalkDir(filepath.Join(b.Dir, top), func(p string, d os.DirEntry, err error) error {
+			if errors.Is(err, os.ErrNotExist) { // the node removed it meanwhile
+				return nil
+			}
 			if err != nil {
 				return err
 			}
