@@ -66,7 +66,10 @@ func TestMasterFromRegistrationToFarewell(t *testing.T) {
 	if !call[yarnpb.FinishApplicationMasterResponseProto](am, "finishApplicationMaster", bye).GetIsUnregistered() {
 		t.Error("an unmanaged AM's farewell is true at once")
 	}
-	if v := r.client("alice").report(id); v.GetYarnApplicationState() != yarnpb.YarnApplicationStateProto_FINISHED || v.GetFinalApplicationStatus() != yarnpb.FinalApplicationStatusProto_APP_SUCCEEDED || v.GetDiagnostics() != "done" {
+	await(t, "the final state, which is saved first", func() bool {
+		return r.client("alice").report(id).GetYarnApplicationState() == yarnpb.YarnApplicationStateProto_FINISHED
+	})
+	if v := r.client("alice").report(id); v.GetFinalApplicationStatus() != yarnpb.FinalApplicationStatusProto_APP_SUCCEEDED || v.GetDiagnostics() != "done" {
 		t.Errorf("report: %v", v)
 	}
 	am.refused("allocate", &yarnpb.AllocateRequestProto{ResponseId: new(int32(4))}, &yarnpb.AllocateResponseProto{}, rpc.ClassApplicationAttemptNotFound, "doesn't exist in ApplicationMasterService cache.")
