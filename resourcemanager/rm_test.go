@@ -2,9 +2,10 @@ package resourcemanager_test
 
 import (
 	"context"
-	"fmt"
+	"heddle/hadoop/conf"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"os"
 	"path/filepath"
@@ -55,23 +56,12 @@ type rm struct {
 
 func configure(t *testing.T, dir string, more map[string]string) {
 	t.Helper()
-	var b strings.Builder
-	b.WriteString("<configuration>\n")
-	add := func(k, v string) {
-		fmt.Fprintf(&b, "<property><name>%s</name><value>%s</value></property>\n", k, v)
-	}
-	for k, v := range site {
-		if _, ok := more[k]; !ok {
-			add(k, v)
-		}
-	}
-	for k, v := range more {
-		add(k, v)
-	}
-	add("hadoop.tmp.dir", filepath.Join(dir, "data"))
-	b.WriteString("</configuration>\n")
+	all := maps.Clone(site)
+	maps.Copy(all, more)
+	all["hadoop.tmp.dir"] = filepath.Join(dir, "data")
+	text := conf.XML(all)
 	for _, name := range []string{"core-site.xml", "yarn-site.xml", "capacity-scheduler.xml"} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(b.String()), 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, name), text, 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -1,12 +1,10 @@
 package sandbox
 
 import (
-	"encoding/xml"
 	"fmt"
-	"maps"
+	"heddle/hadoop/conf"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -32,7 +30,7 @@ func (b *Box) write(o Options) error {
 		"resource-types.xml": {"yarn.resource-types": "yarn.io/gpu"},
 	}
 	for name, properties := range files {
-		if err := writeXML(filepath.Join(b.ConfDir, name), properties); err != nil {
+		if err := os.WriteFile(filepath.Join(b.ConfDir, name), conf.XML(properties), 0o644); err != nil {
 			return fmt.Errorf("write the sandbox's configuration: %w", err)
 		}
 	}
@@ -103,18 +101,4 @@ func (b *Box) stagingDir() string {
 		return filepath.Join(b.Dir, "staging")
 	}
 	return "/user"
-}
-
-func writeXML(path string, properties map[string]string) error {
-	var w strings.Builder
-	w.WriteString(xml.Header + "<configuration>\n")
-	for _, key := range slices.Sorted(maps.Keys(properties)) {
-		w.WriteString("  <property><name>")
-		_ = xml.EscapeText(&w, []byte(key)) // a strings.Builder does not fail
-		w.WriteString("</name><value>")
-		_ = xml.EscapeText(&w, []byte(properties[key]))
-		w.WriteString("</value></property>\n")
-	}
-	w.WriteString("</configuration>\n")
-	return os.WriteFile(path, []byte(w.String()), 0o644)
 }

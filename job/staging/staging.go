@@ -8,12 +8,10 @@
 package staging
 
 import (
-	"bytes"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"encoding/xml"
 	"errors"
 	"fmt"
 	"io"
@@ -178,11 +176,7 @@ func (d *Dir) NewJob(application string, l *Launch, c *conf.Config) (launch Reso
 	if err := d.fs.MkdirAll(dir, jobMode); err != nil {
 		return Resource{}, d.wrap(err)
 	}
-	text, err := ConfXML(c)
-	if err != nil {
-		return Resource{}, err
-	}
-	if l.Conf, err = d.put(path.Join(dir, "heddle-conf.xml"), text, privateMode); err != nil {
+	if l.Conf, err = d.put(path.Join(dir, "heddle-conf.xml"), conf.XML(ownSettings(c)), privateMode); err != nil {
 		return Resource{}, err
 	}
 	l.Status = d.URI(path.Join(dir, StatusFile))
@@ -267,29 +261,13 @@ func ParseLaunch(body []byte) (*Launch, error) {
 	return l, nil
 }
 
-// ConfXML is a configuration's own settings, those that are no built-in defaults, as one file.
-func ConfXML(c *conf.Config) ([]byte, error) {
-	type property struct {
-		Name  string `xml:"name"`
-		Value string `xml:"value"`
-	}
-	var doc struct {
-		XMLName    xml.Name   `xml:"configuration"`
-		Properties []property `xml:"property"`
-	}
+// ownSettings are those of a configuration that are no built-in defaults.
+func ownSettings(c *conf.Config) map[string]string {
+	out := map[string]string{}
 	for _, key := range c.Keys() {
-		if c.Source(key) == conf.SourceDefault {
-			continue
+		if c.Source(key) != conf.SourceDefault {
+			out[key], _ = c.Untrimmed(key) // expanded here: variables may name this machine's environment
 		}
-		value, _ := c.Untrimmed(key) // expanded here: variables may name this machine's environment
-		doc.Properties = append(doc.Properties, property{key, value})
 	}
-	var b bytes.Buffer
-	b.WriteString(xml.Header)
-	e := xml.NewEncoder(&b)
-	e.Indent("", " ")
-	if err := e.Encode(doc); err != nil {
-		return nil, fmt.Errorf("writing the job's configuration: %w", err)
-	}
-	return b.Bytes(), nil
+	return out
 }

@@ -3,7 +3,7 @@ package service
 import (
 	"bytes"
 	"context"
-	"fmt"
+	"heddle/hadoop/conf"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -33,13 +33,10 @@ func (noLaunches) Launch(core.Launch, func(error)) {}
 func serviceOf(t testing.TB) *Service {
 	t.Helper()
 	dir := t.TempDir()
-	xml := "<configuration>"
-	for k, v := range map[string]string{"yarn.scheduler.capacity.root.queues": "default", "yarn.scheduler.capacity.root.default.capacity": "100",
-		"yarn.scheduler.capacity.root.default.user-limit-factor": "100", "yarn.scheduler.minimum-allocation-mb": "1024", "hadoop.tmp.dir": dir} {
-		xml += fmt.Sprintf("<property><name>%s</name><value>%s</value></property>", k, v)
-	}
+	text := conf.XML(map[string]string{"yarn.scheduler.capacity.root.queues": "default", "yarn.scheduler.capacity.root.default.capacity": "100",
+		"yarn.scheduler.capacity.root.default.user-limit-factor": "100", "yarn.scheduler.minimum-allocation-mb": "1024", "hadoop.tmp.dir": dir})
 	for _, name := range []string{"core-site.xml", "yarn-site.xml", "capacity-scheduler.xml"} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(xml+"</configuration>"), 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, name), text, 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}

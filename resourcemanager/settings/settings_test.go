@@ -1,7 +1,7 @@
 package settings
 
 import (
-	"fmt"
+	"heddle/hadoop/conf"
 	"os"
 	"path/filepath"
 	"strings"
@@ -22,7 +22,7 @@ func load(t *testing.T, keys map[string]string) (*Settings, error) {
 	for k, v := range keys {
 		all[k] = v
 	}
-	files := map[string]string{"core-site.xml": "", "yarn-site.xml": "", "capacity-scheduler.xml": ""}
+	files := map[string]map[string]string{"core-site.xml": {}, "yarn-site.xml": {}, "capacity-scheduler.xml": {}}
 	for k, v := range all {
 		file := "yarn-site.xml"
 		switch {
@@ -31,10 +31,10 @@ func load(t *testing.T, keys map[string]string) (*Settings, error) {
 		case !strings.HasPrefix(k, "yarn."):
 			file = "core-site.xml"
 		}
-		files[file] += fmt.Sprintf("<property><name>%s</name><value>%s</value></property>\n", k, v)
+		files[file][k] = v
 	}
-	for name, body := range files {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte("<configuration>"+body+"</configuration>"), 0o644); err != nil {
+	for name, properties := range files {
+		if err := os.WriteFile(filepath.Join(dir, name), conf.XML(properties), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"heddle/hadoop/conf"
 	"io"
 	"net"
 	"net/http"
@@ -140,14 +141,9 @@ func configure(dir string) (web string, err error) {
 		}
 	}
 	_, keys["mapreduce.shuffle.port"], _ = net.SplitHostPort(keys["mapreduce.shuffle.port"])
-	var b strings.Builder
-	b.WriteString("<configuration>\n")
-	for k, v := range keys {
-		fmt.Fprintf(&b, "<property><name>%s</name><value>%s</value></property>\n", k, v)
-	}
-	b.WriteString("</configuration>\n")
+	text := conf.XML(keys)
 	for _, name := range []string{"core-site.xml", "yarn-site.xml", "mapred-site.xml", "capacity-scheduler.xml"} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(b.String()), 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, name), text, 0o644); err != nil {
 			return "", err
 		}
 	}

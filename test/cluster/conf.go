@@ -3,12 +3,10 @@
 package cluster
 
 import (
-	"encoding/xml"
 	"fmt"
-	"maps"
+	"heddle/hadoop/conf"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 )
 
@@ -16,17 +14,7 @@ const openLang = "--add-opens=java.base/java.lang=ALL-UNNAMED"
 
 // WriteXML writes a Hadoop configuration file.
 func WriteXML(path string, properties map[string]string) error {
-	var b strings.Builder
-	b.WriteString("<?xml version=\"1.0\"?>\n<configuration>\n")
-	for _, key := range slices.Sorted(maps.Keys(properties)) {
-		b.WriteString("  <property><name>")
-		_ = xml.EscapeText(&b, []byte(key)) // a strings.Builder does not fail
-		b.WriteString("</name><value>")
-		_ = xml.EscapeText(&b, []byte(properties[key]))
-		b.WriteString("</value></property>\n")
-	}
-	b.WriteString("</configuration>\n")
-	return os.WriteFile(path, []byte(b.String()), 0o644)
+	return os.WriteFile(path, conf.XML(properties), 0o644)
 }
 
 const log4j = `log4j.rootLogger=INFO,stderr

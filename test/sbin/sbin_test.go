@@ -4,7 +4,7 @@
 package sbin
 
 import (
-	"fmt"
+	"heddle/hadoop/conf"
 	"net"
 	"os"
 	"os/exec"
@@ -97,12 +97,8 @@ func (y *yard) configure(more map[string]string) {
 	for k, v := range more {
 		keys[k] = v
 	}
-	xml := "<configuration>"
-	for k, v := range keys {
-		xml += fmt.Sprintf("<property><name>%s</name><value>%s</value></property>\n", k, v)
-	}
 	for _, name := range []string{"core-site.xml", "yarn-site.xml", "capacity-scheduler.xml"} {
-		if err := os.WriteFile(filepath.Join(y.dir, "conf", name), []byte(xml+"</configuration>"), 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(y.dir, "conf", name), conf.XML(keys), 0o644); err != nil {
 			y.t.Fatal(err)
 		}
 	}

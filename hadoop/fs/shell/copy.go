@@ -19,20 +19,14 @@ const (
 	copying = "._COPYING_"
 )
 
-func (s *Shell) get(o options, args []string) error {
-	local := func(p string) (at, error) {
-		abs, err := filepath.Abs(p)
-		return at{fs.Local{}, abs}, err
-	}
-	return transfer(o, args, s.find, local)
-}
+func (s *Shell) get(o options, args []string) error { return transfer(o, args, s.find, local) }
 
-func (s *Shell) put(o options, args []string) error {
-	local := func(p string) (at, error) {
-		abs, err := filepath.Abs(p)
-		return at{fs.Local{}, abs}, err
-	}
-	return transfer(o, args, local, s.find)
+func (s *Shell) put(o options, args []string) error { return transfer(o, args, local, s.find) }
+
+// local is a path on this machine, whatever the default file system is.
+func local(p string) (at, error) {
+	abs, err := filepath.Abs(p)
+	return at{fs.Local{}, abs}, err
 }
 
 // transfer copies all but the last of args to the last, which is a folder, or, for one source, may be a new name.
