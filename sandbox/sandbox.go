@@ -5,7 +5,6 @@ package sandbox
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"net/url"
@@ -13,7 +12,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"strconv"
-	"strings"
 )
 
 // Host is where everything of a sandbox listens.
@@ -25,7 +23,7 @@ const (
 	minVCores   = 8
 )
 
-// Options are the user's wishes; zero values mean a choice by Plan.
+// Options are the user's wishes; zero values but MemoryMB's mean a choice by Plan.
 type Options struct {
 	Dir       string // everything of the sandbox is under it; absolute
 	Fresh     bool   // forget what an earlier sandbox left in Dir
@@ -96,13 +94,6 @@ func (b *Box) complete() error {
 	if err != nil || (u.Scheme != "file" && u.Scheme != "hdfs") || (u.Scheme == "hdfs") == (u.Host == "") {
 		return fmt.Errorf("default file system %q: want hdfs://host:port or file:///", b.DefaultFS)
 	}
-	if b.MemoryMB == 0 {
-		total, err := totalMemoryMB()
-		if err != nil {
-			return err
-		}
-		b.MemoryMB = total * 3 / 4
-	}
 	if b.MemoryMB < minMemoryMB {
 		return fmt.Errorf("%d MB are too little for a sandbox, it needs %d MB: give --memory-mb", b.MemoryMB, minMemoryMB)
 	}
@@ -148,21 +139,4 @@ func choosePorts(ctx context.Context) (map[string]int, error) {
 		out[p.name] = l.Addr().(*net.TCPAddr).Port
 	}
 	return out, nil
-}
-
-func totalMemoryMB() (int64, error) {
-	raw, err := os.ReadFile("/proc/meminfo")
-	if err != nil {
-		return 0, fmt.Errorf("memory of this machine: %w; give --memory-mb", err)
-	}
-	for line := range strings.Lines(string(raw)) {
-		if f := strings.Fields(line); len(f) == 3 && f[0] == "MemTotal:" {
-			kb, err := strconv.ParseInt(f[1], 10, 64)
-			if err != nil {
-				return 0, fmt.Errorf("memory of this machine: %w; give --memory-mb", err)
-			}
-			return kb >> 10, nil
-		}
-	}
-	return 0, errors.New("memory of this machine: /proc/meminfo does not tell; give --memory-mb")
 }

@@ -19,6 +19,7 @@ import (
 	"heddle/executor/docker"
 	"heddle/hadoop/conf"
 	"heddle/nodemanager"
+	"heddle/nodemanager/monitor"
 	"heddle/resourcemanager"
 	"heddle/resourcemanager/settings"
 	"heddle/sandbox"
@@ -89,6 +90,9 @@ func sandboxOptions(c *cli.Context) (o sandbox.Options, engine string, err error
 		dir = filepath.Join(cmp.Or(os.Getenv("XDG_STATE_HOME"), filepath.Join(home, ".local", "state")), "heddle", "sandbox")
 	}
 	o = sandbox.Options{Fresh: c.Bool("fresh"), DefaultFS: c.String("fs"), MemoryMB: c.Int64("memory-mb"), VCores: c.Int64("vcores"), User: client.CurrentUser(os.Getenv)}
+	if o.MemoryMB == 0 {
+		o.MemoryMB = monitor.TotalMemoryMB() * 3 / 4
+	}
 	if o.Dir, err = filepath.Abs(dir); err != nil {
 		return o, "", err
 	}

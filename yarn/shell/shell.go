@@ -4,7 +4,6 @@ package shell
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -19,9 +18,6 @@ import (
 	"heddle/yarn/client"
 	"heddle/yarn/wire"
 )
-
-// classNotFound is the exception of an application, attempt or container that the ResourceManager does not know.
-const classNotFound = "org.apache.hadoop.yarn.exceptions.ApplicationNotFoundException"
 
 // Shell speaks to one ResourceManager.
 type Shell struct {
@@ -58,12 +54,6 @@ func (t *text) line(format string, args ...any) { fmt.Fprintf(t, format+"\n", ar
 func (s *Shell) print(t *text) error {
 	_, err := io.WriteString(s.Out, t.String())
 	return err
-}
-
-// notFound tells whether the ResourceManager does not know what was asked for.
-func notFound(err error) bool {
-	var e *rpc.Error
-	return errors.As(err, &e) && (e.Class == classNotFound || strings.HasSuffix(e.Class, "AttemptNotFoundException") || strings.HasSuffix(e.Class, "ContainerNotFoundException"))
 }
 
 // javaFloat is how Java writes a float: the shortest digits, and always a point.
@@ -117,8 +107,7 @@ func (s *Shell) Kill(ctx context.Context, arg string) error {
 		return err
 	}
 	var t text
-	switch report.GetYarnApplicationState() {
-	case yarnpb.YarnApplicationStateProto_FINISHED, yarnpb.YarnApplicationStateProto_FAILED, yarnpb.YarnApplicationStateProto_KILLED:
+	if yarn.AppState(report.GetYarnApplicationState()).Final() {
 		t.line("Application %s has already finished ", id)
 		return s.print(&t)
 	}
@@ -144,7 +133,7 @@ func (s *Shell) Kill(ctx context.Context, arg string) error {
 
 func (s *Shell) report(ctx context.Context, id yarn.ApplicationID) (*yarnpb.ApplicationReportProto, error) {
 	resp, err := s.RM.GetApplicationReport(ctx, &yarnpb.GetApplicationReportRequestProto{ApplicationId: wire.AppID(id)})
-	if notFound(err) {
+	if rpc.IsClass(err, rpc.ClassApplicationNotFound) {
 		return nil, fmt.Errorf("Application with id '%s' doesn't exist in RM or Timeline Server.", id) //nolint:revive // Hadoop's sentence
 	}
 	if err != nil {
