@@ -94,36 +94,10 @@ func Begin(t testing.TB, o Options) *Beginning {
 	t.Helper()
 	b := &Beginning{Box: &Box{RM: StartRM(t), Dir: o.Dir, Log: &Log{}, ended: make(chan error, 1)}, ready: make(chan struct{})}
 	if b.Dir == "" {
-		b.Dir = t.TempDir()
-		for d := b.Dir; d != os.TempDir() && d != "/" && strings.HasPrefix(d, os.TempDir()); d = filepath.Dir(d) {
-			if err := os.Chmod(d, 0o755); err != nil { // containers of other users pass through it
-				t.Fatal(err)
-			}
-		}
+		b.Dir = openDir(t)
 	}
 	cgroups := fmt.Sprintf("/heddle-test-%d-%d", os.Getpid(), boxes.Add(1))
-	c := conf.WithDefaults()
-	for k, v := range map[string]string{
-		"hadoop.tmp.dir": b.Dir, "fs.defaultFS": "file:///",
-		"yarn.nodemanager.address": "127.0.0.1:0", "yarn.nodemanager.webapp.address": "127.0.0.1:0", "yarn.nodemanager.hostname": "127.0.0.1",
-		"yarn.resourcemanager.resource-tracker.address": b.Address, "yarn.resourcemanager.connect.retry-interval.ms": "50",
-		"yarn.nodemanager.local-dirs": b.Dir + "/local1," + b.Dir + "/local2", "yarn.nodemanager.log-dirs": b.Dir + "/logs1," + b.Dir + "/logs2",
-		"yarn.nodemanager.remote-app-log-dir":                                           "file://" + b.Dir + "/remote",
-		"yarn.nodemanager.disk-health-checker.max-disk-utilization-per-disk-percentage": "100",
-		"yarn.nodemanager.vmem-check-enabled":                                           "false", "yarn.nodemanager.container-monitor.interval-ms": "100",
-		"yarn.nodemanager.linux-container-executor.cgroups.hierarchy": cgroups,
-		"mapreduce.shuffle.port": "0",
-	} {
-		c.Set(k, v)
-	}
-	for k, v := range o.Site {
-		c.Set(k, v)
-	}
-	if o.SiteFor != nil {
-		for k, v := range o.SiteFor(b.Address) {
-			c.Set(k, v)
-		}
-	}
+	c := b.configuration(o, cgroups)
 	etc := t.TempDir()
 	if o.ExecutorCfg != "" {
 		if err := os.WriteFile(filepath.Join(etc, "container-executor.cfg"), []byte(o.ExecutorCfg), 0o600); err != nil {
@@ -151,6 +125,45 @@ func Begin(t testing.TB, o Options) *Beginning {
 		}
 	})
 	return b
+}
+
+// openDir is a directory of the test that containers of other users pass through.
+func openDir(t testing.TB) string {
+	t.Helper()
+	dir := t.TempDir()
+	for d := dir; d != os.TempDir() && d != "/" && strings.HasPrefix(d, os.TempDir()); d = filepath.Dir(d) {
+		if err := os.Chmod(d, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+// configuration is the NodeManager's, with the test's own wishes last.
+func (b *Beginning) configuration(o Options, cgroups string) *conf.Config {
+	c := conf.WithDefaults()
+	for k, v := range map[string]string{
+		"hadoop.tmp.dir": b.Dir, "fs.defaultFS": "file:///",
+		"yarn.nodemanager.address": "127.0.0.1:0", "yarn.nodemanager.webapp.address": "127.0.0.1:0", "yarn.nodemanager.hostname": "127.0.0.1",
+		"yarn.resourcemanager.resource-tracker.address": b.Address, "yarn.resourcemanager.connect.retry-interval.ms": "50",
+		"yarn.nodemanager.local-dirs": b.Dir + "/local1," + b.Dir + "/local2", "yarn.nodemanager.log-dirs": b.Dir + "/logs1," + b.Dir + "/logs2",
+		"yarn.nodemanager.remote-app-log-dir":                                           "file://" + b.Dir + "/remote",
+		"yarn.nodemanager.disk-health-checker.max-disk-utilization-per-disk-percentage": "100",
+		"yarn.nodemanager.vmem-check-enabled":                                           "false", "yarn.nodemanager.container-monitor.interval-ms": "100",
+		"yarn.nodemanager.linux-container-executor.cgroups.hierarchy": cgroups,
+		"mapreduce.shuffle.port": "0",
+	} {
+		c.Set(k, v)
+	}
+	for k, v := range o.Site {
+		c.Set(k, v)
+	}
+	if o.SiteFor != nil {
+		for k, v := range o.SiteFor(b.Address) {
+			c.Set(k, v)
+		}
+	}
+	return c
 }
 
 // Stop stops the NodeManager in order and returns how it ended; a second call returns the same.
