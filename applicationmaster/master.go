@@ -81,6 +81,7 @@ type master struct {
 		news    rmNews
 		whole   chan struct{} // closed when the roster changes for the waiting agents
 		failure error         // why the loop with the ResourceManager ended
+		written chan struct{} // closed when the last record under way is written
 	}
 }
 
@@ -119,6 +120,8 @@ func newMaster(o Options) (*master, error) {
 	m.core.job = framework.New(&o.Launch.Framework, m.container.Attempt.Application.String(), settings)
 	m.core.secrets = map[yarn.ContainerID][]byte{}
 	m.core.whole = make(chan struct{})
+	m.core.written = make(chan struct{})
+	close(m.core.written)
 	m.nodes = client.NewNodeManagers(m.client)
 	m.agents = rendezvous.NewServer((*door)(m), o.Log)
 	return m, nil
@@ -208,8 +211,13 @@ func (m *master) changed(_, s framework.State) {
 	close(m.core.whole)
 	m.core.whole = make(chan struct{})
 	if s == framework.Running {
-		st := m.core.job.Status()
-		m.wg.Go(func() { m.record(st) })
+		st, before, written := m.core.job.Status(), m.core.written, make(chan struct{})
+		m.core.written = written
+		m.wg.Go(func() { // one after the other: all write the same file
+			defer close(written)
+			<-before
+			m.record(st)
+		})
 	}
 }
 
@@ -251,6 +259,7 @@ func (m *master) carryOut() {
 // finish leaves the record and unregisters with the job's outcome.
 func (m *master) finish(ctx context.Context, rm *resourceManager) error {
 	final := m.core.job.Status()
+	<-m.core.written
 	m.record(final)
 	switch {
 	case m.core.failure != nil:

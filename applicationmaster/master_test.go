@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	yarnpb "heddle/hadoop-proto/yarn"
@@ -159,8 +160,11 @@ func TestAnEndedAttemptGoesWithoutAWord(t *testing.T) {
 
 func TestAnApplicationMasterThatIsToldToEndLeavesItsRecord(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
-	f := &fakeCluster{command: func(ctx context.Context, _ *rendezvous.Assignment, _ []rendezvous.Place) int {
-		cancel()
+	var running atomic.Int32
+	f := &fakeCluster{command: func(ctx context.Context, _ *rendezvous.Assignment, places []rendezvous.Place) int {
+		if int(running.Add(1)) == len(places) { // no agent is at the barrier any more
+			cancel()
+		}
 		return untilStopped(ctx)
 	}}
 	d, err := f.start(t, ctx, roles(2))
