@@ -85,11 +85,16 @@ func runAgent(t *testing.T, m *master, command string) result {
 }
 
 func TestACommandRunsWithItsEnvironment(t *testing.T) {
-	r := runAgent(t, &master{}, `echo "$PAI_CURRENT_TASK_ROLE_NAME $INHERITED $(pwd) $PAI_CONTAINER_HOST_PORT" && command -v heddle && read x || echo "no input"`)
+	m := &master{}
+	r := runAgent(t, m, `echo "$PAI_CURRENT_TASK_ROLE_NAME $INHERITED $(pwd) $PAI_CONTAINER_HOST_PORT" && command -v heddle && read x || echo "no input"`)
 	if r.code != 0 || r.exit == nil || r.exit.Code != 0 || r.exit.Reason != "" {
 		t.Fatalf("code %d, exit %+v, %s%s", r.code, r.exit, r.notes, r.out)
 	}
-	for _, want := range []string{"USER COMMAND START\nmain yes " + r.work + " 2", "/.heddle/bin/heddle\n", "no input\nUSER COMMAND END\n"} {
+	port := m.place.Ports["http"][0]
+	if port < firstPort || port >= lastPort {
+		t.Errorf("port %d was taken, want one from %d to %d", port, firstPort, lastPort-1)
+	}
+	for _, want := range []string{fmt.Sprintf("USER COMMAND START\nmain yes %s %d\n", r.work, port), "/.heddle/bin/heddle\n", "no input\nUSER COMMAND END\n"} {
 		if !strings.Contains(r.out, want) {
 			t.Errorf("%q is not in the output:\n%s", want, r.out)
 		}
