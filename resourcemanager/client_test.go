@@ -5,6 +5,7 @@ import (
 	"net"
 	"strings"
 	"testing"
+	"time"
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -282,5 +283,46 @@ func TestPortInUse(t *testing.T) {
 	defer l.Close()
 	if err := tryStart(t, map[string]string{"yarn.resourcemanager.admin.address": l.Addr().String()}); err == nil || !strings.Contains(err.Error(), "yarn.resourcemanager.admin.address") {
 		t.Errorf("%v", err)
+	}
+}
+
+// A move, a new priority and a new time-out hold, for those who may, and after a restart too.
+func TestUpdatesOfARunningApplication(t *testing.T) {
+	r := start(t, nil)
+	alice, bob := r.client("alice"), r.client("bob")
+	am, id := r.master("alice", nil)
+	am.register()
+	move := func(queue string) *yarnpb.MoveApplicationAcrossQueuesRequestProto {
+		return &yarnpb.MoveApplicationAcrossQueuesRequestProto{ApplicationId: id, TargetQueue: &queue}
+	}
+	none := &yarnpb.MoveApplicationAcrossQueuesResponseProto{}
+	bob.refused("moveApplicationAcrossQueues", move("batch"), none, classYarn, "AccessControlException", "bob", "MODIFY_APP")
+	alice.refused("moveApplicationAcrossQueues", move("nowhere"), none, classYarn, "unknown queue: nowhere")
+	alice.refused("moveApplicationAcrossQueues", move("root"), none, classYarn, "not a leaf")
+	call[yarnpb.MoveApplicationAcrossQueuesResponseProto](alice, "moveApplicationAcrossQueues", move("batch"))
+	if am.allocate(0); alice.report(id).GetQueue() != "root.batch" {
+		t.Errorf("the queue is %s", alice.report(id).GetQueue())
+	}
+	call[yarnpb.UpdateApplicationPriorityResponseProto](alice, "updateApplicationPriority",
+		&yarnpb.UpdateApplicationPriorityRequestProto{ApplicationId: id, ApplicationPriority: &yarnpb.PriorityProto{Priority: new(int32(3))}})
+
+	timeout := func(at string) *yarnpb.UpdateApplicationTimeoutsRequestProto {
+		return &yarnpb.UpdateApplicationTimeoutsRequestProto{ApplicationId: id, ApplicationTimeouts: []*yarnpb.ApplicationUpdateTimeoutMapProto{
+			{ApplicationTimeoutType: yarnpb.ApplicationTimeoutTypeProto_APP_TIMEOUT_LIFETIME.Enum(), ExpireTime: &at}}}
+	}
+	unchanged := &yarnpb.UpdateApplicationTimeoutsResponseProto{}
+	alice.refused("updateApplicationTimeouts", timeout("tomorrow"), unchanged, classYarn, "ISO8601", "tomorrow")
+	alice.refused("updateApplicationTimeouts", timeout("2001-01-01T00:00:00.000+0000"), unchanged, classYarn, "less than current time")
+	alice.refused("updateApplicationTimeouts", &yarnpb.UpdateApplicationTimeoutsRequestProto{ApplicationId: id}, unchanged, classYarn, "At least one")
+	when := time.Now().Add(time.Hour).Truncate(time.Second)
+	text := when.Format("2006-01-02T15:04:05.000-0700")
+	if got := call[yarnpb.UpdateApplicationTimeoutsResponseProto](alice, "updateApplicationTimeouts", timeout(text)); got.GetApplicationTimeouts()[0].GetExpireTime() != text {
+		t.Errorf("%v", got)
+	}
+	r.restart()
+	v := r.client("alice").report(id)
+	left := v.GetAppTimeouts()[0].GetApplicationTimeout()
+	if v.GetQueue() != "root.batch" || v.GetPriority().GetPriority() != 3 || left.GetExpireTime() != text || left.GetRemainingTime() < 3500 || left.GetRemainingTime() > 3600 {
+		t.Errorf("after a restart: %v", v)
 	}
 }

@@ -63,6 +63,9 @@ func (c *Core) newApplication(sub Submission, path string) *application {
 		nodes: map[yarn.NodeID]struct{}{}, containers: map[yarn.ContainerID]*container{}, logStates: map[yarn.NodeID]LogState{}}
 	a.usage.at = c.now()
 	c.apps[sub.ID] = a
+	if sub.Expires > 0 {
+		a.setExpiry(sub.Expires)
+	}
 	return a
 }
 
@@ -100,24 +103,6 @@ func (c *Core) FailAttempt(ctx context.Context, id yarn.AttemptID, diagnostics s
 		if a.current.id == id && !a.current.over() {
 			c.fireAttempt(a.current, attemptFail, attemptNews{text: diagnostics})
 		}
-	})
-	return known, err
-}
-
-// SetPriority changes an application's priority; known is false for an unknown or ended one.
-func (c *Core) SetPriority(ctx context.Context, id yarn.ApplicationID, priority int32) (known bool, err error) {
-	err = c.call(ctx, func() {
-		a := c.apps[id]
-		if a == nil || a.ended() {
-			return
-		}
-		known = true
-		a.sub.Priority = priority
-		c.sched.SetPriority(id, priority)
-		if a.current != nil && a.current.session != nil {
-			a.current.session.priority.Store(priority)
-		}
-		c.touchApp(a)
 	})
 	return known, err
 }

@@ -82,6 +82,7 @@ type Core struct {
 	appViews  persist.Builder[yarn.ApplicationID, *AppView]
 	nodeViews persist.Builder[yarn.NodeID, *NodeView]
 	dirtyApps map[*application]struct{}
+	expiries  map[*application]struct{} // with a lifetime that has not passed
 	dirtyNode map[*node]struct{}
 	usageOld  bool // queue figures changed since they were last published
 	view      atomic.Pointer[View]
@@ -116,7 +117,7 @@ func New(cfg Config, s *scheduler.Scheduler, r Recorder, l Launcher, clock func(
 		inbox: make(chan message, inboxLength), stopped: make(chan struct{}),
 		apps: map[yarn.ApplicationID]*application{}, containers: map[yarn.ContainerID]*container{},
 		nodes: map[yarn.NodeID]*node{}, dirtyApps: map[*application]struct{}{}, dirtyNode: map[*node]struct{}{},
-		recovered: map[yarn.NodeID][]*attempt{}, usageOld: true,
+		recovered: map[yarn.NodeID][]*attempt{}, expiries: map[*application]struct{}{}, usageOld: true,
 	}
 	c.publish()
 	return c
@@ -266,6 +267,7 @@ func (c *Core) tick() {
 			c.cleanContainer(k)
 		}
 	}
+	c.expireApps(now)
 	if c.usageOld {
 		c.publish()
 	}

@@ -25,6 +25,7 @@ type Submission struct {
 	LogAggregation  []byte // encoded LogAggregationContextProto, for container tokens
 	Context         []byte // the whole encoded ApplicationSubmissionContextProto
 	SubmitTime      int64  // ms
+	Expires         int64  // ms; killed then if it still runs; 0: never
 }
 
 // AppRecord is an application as it is stored.

@@ -36,7 +36,6 @@ type Exit struct {
 type AMSession struct {
 	Attempt yarn.AttemptID
 	User    string // the submitter
-	Queue   string // the leaf's path
 	App     Submission
 
 	Call       sync.Mutex // held during one register, allocate or finish
@@ -48,6 +47,7 @@ type AMSession struct {
 	SentNodes  map[yarn.NodeID]int32
 	KeyID      int32 // of the AMRM key that the AM's token is known to use; guarded by Call
 
+	queue    atomic.Pointer[string]
 	lastSeen atomic.Int64 // ms
 	priority atomic.Int32
 	progress atomic.Uint32 // bits of a float32 from 0 to 1
@@ -67,6 +67,9 @@ type AMNews struct {
 
 // Seen notes that the AM was heard at now (ms).
 func (s *AMSession) Seen(now int64) { s.lastSeen.Store(now) }
+
+// Queue is the path of the application's leaf.
+func (s *AMSession) Queue() string { return *s.queue.Load() }
 
 // Priority is the application's priority as last set.
 func (s *AMSession) Priority() int32 { return s.priority.Load() }
@@ -111,7 +114,9 @@ func (c *Core) AMSession(id yarn.AttemptID) (*AMSession, bool) {
 
 func (c *Core) openAMSession(t *attempt) *AMSession {
 	a := t.app
-	s := &AMSession{Attempt: t.id, User: a.sub.User, Queue: a.queue, App: a.sub, SentNodes: map[yarn.NodeID]int32{}}
+	s := &AMSession{Attempt: t.id, User: a.sub.User, App: a.sub, SentNodes: map[yarn.NodeID]int32{}}
+	queue := a.queue
+	s.queue.Store(&queue)
 	s.priority.Store(a.sub.Priority)
 	s.Seen(c.now())
 	c.amSessions.Store(t.id, s)

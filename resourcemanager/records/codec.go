@@ -37,9 +37,13 @@ func (c Codec) app(r core.AppRecord) ([]byte, error) {
 		return nil, fmt.Errorf("the submission context of %s: %w", r.Submission.ID, err)
 	}
 	ctx.Priority = wire.Priority(r.Submission.Priority)
+	ctx.Queue = new(r.Submission.Queue)
 	p := &yarnpb.ApplicationStateDataProto{
 		SubmitTime: new(r.Submission.SubmitTime), StartTime: new(r.Start), LaunchTime: new(r.Launch),
 		ApplicationSubmissionContext: &ctx, User: new(r.Submission.User), Diagnostics: new(r.Diagnostics),
+	}
+	if at := r.Submission.Expires; at > 0 {
+		p.ApplicationTimeouts = []*yarnpb.ApplicationTimeoutMapProto{{ApplicationTimeoutType: yarnpb.ApplicationTimeoutTypeProto_APP_TIMEOUT_LIFETIME.Enum(), Timeout: &at}}
 	}
 	if r.Final {
 		p.ApplicationState, p.FinishTime = appStates[r.State].Enum(), new(r.Finish)
@@ -59,6 +63,9 @@ func (c Codec) appFrom(b []byte) (core.AppRecord, error) {
 	sub, err := c.Submission(p.GetApplicationSubmissionContext(), raw, p.GetUser(), p.GetSubmitTime())
 	if err != nil {
 		return core.AppRecord{}, err
+	}
+	for _, t := range p.GetApplicationTimeouts() { // a moment here, seconds in the context
+		sub.Expires = t.GetTimeout()
 	}
 	r := core.AppRecord{Submission: sub, Start: p.GetStartTime(), Launch: p.GetLaunchTime(), Finish: p.GetFinishTime()}
 	if p.Diagnostics != nil {

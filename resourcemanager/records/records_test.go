@@ -28,7 +28,7 @@ func codec(t testing.TB) Codec {
 	}
 	return Codec{Types: types, Submission: func(p *yarnpb.ApplicationSubmissionContextProto, raw []byte, user string, at int64) (core.Submission, error) {
 		id := p.GetApplicationId()
-		return core.Submission{ID: yarn.ApplicationID{ClusterTimestamp: id.GetClusterTimestamp(), ID: id.GetId()}, Name: p.GetApplicationName(), User: user,
+		return core.Submission{ID: yarn.ApplicationID{ClusterTimestamp: id.GetClusterTimestamp(), ID: id.GetId()}, Name: p.GetApplicationName(), User: user, Queue: p.GetQueue(),
 			Priority: p.GetPriority().GetPriority(), Context: raw, SubmitTime: at}, nil
 	}}
 }
@@ -47,11 +47,11 @@ func app(t testing.TB, n int32) core.AppRecord {
 	t.Helper()
 	id := yarn.ApplicationID{ClusterTimestamp: 7, ID: n}
 	raw, err := proto.Marshal(&yarnpb.ApplicationSubmissionContextProto{ApplicationId: &yarnpb.ApplicationIdProto{ClusterTimestamp: new(int64(7)), Id: &n},
-		ApplicationName: new("job"), Priority: &yarnpb.PriorityProto{Priority: new(int32(4))}})
+		ApplicationName: new("job"), Queue: new("root.default"), Priority: &yarnpb.PriorityProto{Priority: new(int32(4))}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return core.AppRecord{Submission: core.Submission{ID: id, Name: "job", User: "alice", Priority: 4, Context: raw, SubmitTime: 10}, Start: 11, Launch: 12}
+	return core.AppRecord{Submission: core.Submission{ID: id, Name: "job", User: "alice", Queue: "root.default", Priority: 4, Context: raw, SubmitTime: 10, Expires: 5}, Start: 11, Launch: 12}
 }
 
 func attempt(n int32, try int32) core.AttemptRecord {

@@ -216,6 +216,47 @@ func (s *Scheduler) SetPriority(id yarn.ApplicationID, priority int32) {
 	s.dirty = true
 }
 
+// Move takes an application with its containers and asks to another leaf. An application
+// whose AM runs stays past the AM share there. It fails where the leaf takes no application.
+func (s *Scheduler) Move(id yarn.ApplicationID, path string) error {
+	a, ok := s.apps[id]
+	if !ok {
+		return fmt.Errorf("move %s: the application is not known to the scheduler", id)
+	}
+	if a.queue.path == path {
+		return nil
+	}
+	if err := s.Accepts(path, a.user.name); err != nil {
+		return err
+	}
+	for _, k := range a.asks {
+		s.dropReservation(k)
+	}
+	running := a.active && len(a.containers) > 0
+	name := a.user.name
+	s.bill(a, -1)
+	s.leave(a)
+	s.join(a, s.queues[path], name)
+	s.bill(a, 1)
+	if running {
+		a.queue.waiting, _ = removeApp(a.queue.waiting, a)
+		s.setActive(a)
+	}
+	return nil
+}
+
+// bill adds (sign 1) or takes back (-1) all that the application holds and wants from its
+// queues and its user.
+func (s *Scheduler) bill(a *app, sign int64) {
+	used, wanted := a.used.Times(sign), demand{a.outstanding.containers * sign, a.outstanding.resource.Times(sign)}
+	a.queue.charge(used, int64(len(a.containers))*sign)
+	a.user.used = a.user.used.Add(used)
+	a.user.pending = a.user.pending.add(wanted)
+	for q := a.queue; q != nil; q = q.parent {
+		q.pending = q.pending.add(wanted)
+	}
+}
+
 // Blacklist adds and removes hosts or racks that an application's containers must avoid.
 func (s *Scheduler) Blacklist(id yarn.ApplicationID, add, remove []string) {
 	a, ok := s.apps[id]
@@ -256,12 +297,18 @@ func (s *Scheduler) activate(q *queue) {
 			a.skipped = UserAMShare
 			return false
 		}
-		a.active, a.skipped = true, NotSkipped
-		q.amUsed = q.amUsed.Add(a.am)
-		a.user.amUsed = a.user.amUsed.Add(a.am)
-		a.user.active++
-		q.active, _ = insertApp(q.active, a)
-		s.setReady(a)
+		s.setActive(a)
 		return true
 	})
+}
+
+// setActive lets an application past the AM share of its leaf.
+func (s *Scheduler) setActive(a *app) {
+	q := a.queue
+	a.active, a.skipped = true, NotSkipped
+	q.amUsed = q.amUsed.Add(a.am)
+	a.user.amUsed = a.user.amUsed.Add(a.am)
+	a.user.active++
+	q.active, _ = insertApp(q.active, a)
+	s.setReady(a)
 }

@@ -210,6 +210,10 @@ type demand struct {
 	resource   yarn.Resource
 }
 
+func (d demand) add(o demand) demand {
+	return demand{d.containers + o.containers, d.resource.Add(o.resource)}
+}
+
 // sortedPlaces are the names with something outstanding, in order: the scheduler's
 // decisions must not follow a map's order.
 func sortedPlaces(m map[string]*Place) []string {

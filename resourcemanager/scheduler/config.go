@@ -44,7 +44,9 @@ type QueueConfig struct {
 	UserLimitFactor int64 // -1: no limit
 	MaxAMShare      int64
 	MaxApplications int // 0: the queue's share of the cluster's
-	Children        []QueueConfig
+	// DefaultLifetime and MaxLifetime bound an application's life, in seconds; 0: as the queue above, -1: no bound.
+	DefaultLifetime, MaxLifetime int64
+	Children                     []QueueConfig
 }
 
 // Validate checks names, ranges and that the children of each queue share 100 percent.

@@ -46,6 +46,12 @@ func run(t *testing.T, seed uint64, steps int) uint64 {
 			id := yarn.ApplicationID{ClusterTimestamp: 1, ID: 1 + r.Int32N(int32(len(c.apps)))}
 			c.Blacklist(id, []string{fmt.Sprintf("h%d", r.IntN(12))}, []string{fmt.Sprintf("h%d", r.IntN(12))})
 			c.SetPriority(id, r.Int32N(4))
+			if r.IntN(2) == 0 {
+				if err := c.Move(id, "root."+[]string{"a", "b", "c"}[r.IntN(3)]); err != nil && c.Scheduler.apps[id] != nil {
+					t.Errorf("move %s: %v", id, err)
+				}
+				c.now |= 1 << 40 // a queue may be above its maximum then
+			}
 		default:
 			for _, k := range sortedContainers(c.held) {
 				if r.IntN(3) == 0 {

@@ -266,3 +266,33 @@ func TestQueueNamesResolveToLeaves(t *testing.T) {
 		}
 	}
 }
+
+func TestAMovedApplicationTakesItsContainersAndAsksAlong(t *testing.T) {
+	full := leafOf("c", 10)
+	full.Stopped = true
+	c := newCluster(t, tree(leafOf("a", 50), leafOf("b", 40), full))
+	c.nodesOf(4, 8, 8)
+	c.app("x", "a", "u")
+	c.app("y", "a", "u")
+	c.ask("x", want(Any, 40, 1, true))
+	c.has("x", 32)
+	if err := c.Move(c.apps["x"], "root.b"); err != nil {
+		t.Fatal(err)
+	}
+	c.place()
+	a, b := c.queues["root.a"], c.queues["root.b"]
+	if a.used[yarn.Memory] != 0 || a.pending.containers != 0 || b.used[yarn.Memory] != 32<<10 || b.pending.containers != 8 || len(b.active) != 1 || b.users["u"].used[yarn.Memory] != 32<<10 {
+		t.Errorf("a uses %v and wants %d, b uses %v and wants %d", a.used, a.pending.containers, b.used, b.pending.containers)
+	}
+	c.finish("x", 2)
+	c.has("x", 32)
+	c.ask("y", want(Any, 4, 1, true))
+	c.finish("x", 4)
+	c.has("y", 4)
+	if err := c.Move(c.apps["y"], "root.c"); err == nil || !strings.Contains(err.Error(), "STOPPED") {
+		t.Errorf("a stopped queue took an application: %v", err)
+	}
+	if err := c.Move(c.apps["y"], "root"); err == nil {
+		t.Error("a parent took an application")
+	}
+}

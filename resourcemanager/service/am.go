@@ -72,7 +72,7 @@ func (s *Service) registerApplicationMaster(ctx context.Context, req *yarnpb.Reg
 	clear(sess.SentNodes)
 	types := s.Settings.Types
 	resp := &yarnpb.RegisterApplicationMasterResponseProto{
-		MaximumCapability: wire.Resource(s.Settings.Scheduler.Maximum, types), Queue: new(sess.Queue), ResourceTypes: s.resourceTypes(),
+		MaximumCapability: wire.Resource(s.Settings.Scheduler.Maximum, types), Queue: new(sess.Queue()), ResourceTypes: s.resourceTypes(),
 		SchedulerResourceTypes: s.schedulerTypes(),
 	}
 	if sess.App.ViewACL != "" {
@@ -177,7 +177,7 @@ func (s *Service) answer(sess *core.AMSession, keyID int32) (*yarnpb.AllocateRes
 	}
 	view := s.Core.View()
 	resp := &yarnpb.AllocateResponseProto{
-		ResponseId: new(next(sess.ResponseID)), NumClusterNodes: new(int32(view.Counts.NodesRunning)), Limit: wire.Resource(view.Headroom(sess.Queue, sess.User), s.Settings.Types),
+		ResponseId: new(next(sess.ResponseID)), NumClusterNodes: new(int32(view.Counts.NodesRunning)), Limit: wire.Resource(view.Headroom(sess.Queue(), sess.User), s.Settings.Types),
 		ApplicationPriority: wire.Priority(sess.Priority()),
 	}
 	for _, g := range news.Grants {

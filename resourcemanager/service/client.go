@@ -42,6 +42,8 @@ func (s *Service) Client() rpc.Protocol {
 		"cancelDelegationToken":       rpc.Unary(s.cancelDelegationToken),
 		"signalToContainer":           rpc.Unary(s.signalToContainer),
 		"updateApplicationPriority":   rpc.Unary(s.updateApplicationPriority),
+		"moveApplicationAcrossQueues": rpc.Unary(s.moveApplicationAcrossQueues),
+		"updateApplicationTimeouts":   rpc.Unary(s.updateApplicationTimeouts),
 		"getResourceTypeInfo":         rpc.Unary(s.getResourceTypeInfo),
 		"getClusterNodeLabels":        rpc.Unary(s.getClusterNodeLabels),
 		"getNodeToLabels":             rpc.Unary(s.getNodeToLabels),
@@ -90,6 +92,7 @@ func (s *Service) SubmitAs(ctx context.Context, user string, p *yarnpb.Applicati
 	if err := s.check(&sub, path); err != nil {
 		return err
 	}
+	s.lifetime(&sub, path)
 	if err := s.Core.Submit(ctx, sub); err != nil {
 		return failure(err)
 	}
@@ -368,29 +371,6 @@ func (s *Service) signalToContainer(ctx context.Context, req *yarnpb.SignalConta
 		return nil, rpc.Exception(rpc.ClassYarn, "Trying to signal an absent container %s", id)
 	}
 	return &yarnpb.SignalContainerResponseProto{}, nil
-}
-
-func (s *Service) updateApplicationPriority(ctx context.Context, req *yarnpb.UpdateApplicationPriorityRequestProto) (*yarnpb.UpdateApplicationPriorityResponseProto, error) {
-	user, err := caller(ctx)
-	if err != nil {
-		return nil, err
-	}
-	v, err := s.app(req.GetApplicationId())
-	if err != nil {
-		return nil, err
-	}
-	if !s.Access.Modify(v, user) {
-		return nil, denied("User %s cannot perform operation MODIFY_APP on %s", user, v.ID)
-	}
-	priority := min(max(req.GetApplicationPriority().GetPriority(), 0), s.Settings.MaxPrio)
-	known, err := s.Core.SetPriority(ctx, v.ID, priority)
-	if err != nil {
-		return nil, failure(err)
-	}
-	if !known {
-		return nil, rpc.Exception(rpc.ClassYarn, "Application in %s state cannot update priority.", v.State)
-	}
-	return &yarnpb.UpdateApplicationPriorityResponseProto{ApplicationPriority: wire.Priority(priority)}, nil
 }
 
 func (s *Service) getResourceTypeInfo(context.Context, *yarnpb.GetAllResourceTypeInfoRequestProto) (*yarnpb.GetAllResourceTypeInfoResponseProto, error) {

@@ -39,8 +39,7 @@ func (s *Service) report(v *core.AppView, user string) (*yarnpb.ApplicationRepor
 		LogAggregationStatus: yarnpb.LogAggregationStatusProto(v.LogState).Enum(), UnmanagedApplication: new(v.Unmanaged),
 		Priority: wire.Priority(v.Priority), Host: new("N/A"), RpcPort: new(int32(-1)), TrackingUrl: new("N/A"),
 		OriginalTrackingUrl: new("N/A"), Diagnostics: new(""),
-		AppTimeouts: []*yarnpb.AppTimeoutsMapProto{{ApplicationTimeoutType: yarnpb.ApplicationTimeoutTypeProto_APP_TIMEOUT_LIFETIME.Enum(),
-			ApplicationTimeout: &yarnpb.ApplicationTimeoutProto{ApplicationTimeoutType: yarnpb.ApplicationTimeoutTypeProto_APP_TIMEOUT_LIFETIME.Enum(), ExpireTime: new("UNLIMITED"), RemainingTime: new(int64(-1))}}},
+		AppTimeouts: s.timeouts(v),
 	}
 	if v.Attempt.Attempt > 0 {
 		p.CurrentApplicationAttemptId = wire.AttemptID(v.Attempt)

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -33,6 +34,16 @@ type Service struct {
 	// ClusterTimestamp is the rm_identifier that NodeManagers check tokens against.
 	ClusterTimestamp int64
 	Version          string
+
+	maxPriority atomic.Pointer[int32] // as last refreshed
+}
+
+// MaxPriority is the highest priority that an application may have.
+func (s *Service) MaxPriority() int32 {
+	if p := s.maxPriority.Load(); p != nil {
+		return *p
+	}
+	return s.Settings.MaxPrio
 }
 
 // protocol makes the rpc.Protocol of a service descriptor from the methods that are

@@ -47,6 +47,10 @@ func Submission(cfg *scheduler.Config, ctx *yarnpb.ApplicationSubmissionContextP
 		}
 		s.LogAggregation = b
 	}
+	var err error
+	if s.Expires, err = expires(ctx, s.ID, submitted); err != nil {
+		return s, err
+	}
 	if s.Unmanaged {
 		return s, nil
 	}
@@ -130,7 +134,7 @@ func (s *Service) check(sub *core.Submission, path string) error {
 	if sub.ID.ClusterTimestamp <= 0 || sub.ID.ID <= 0 {
 		return rpc.Exception(rpc.ClassApplicationIDNotProvided, "the submission names no application id; ask for one by getNewApplication")
 	}
-	sub.Priority = min(max(sub.Priority, 0), s.Settings.MaxPrio)
+	sub.Priority = min(max(sub.Priority, 0), s.MaxPriority())
 	if !s.Access.SubmitTo(path, sub.User) {
 		return denied("User %s does not have permission to submit %s to queue %s; it needs a right of acl_submit_applications or acl_administer_queue of %s or of a queue above it in capacity-scheduler.xml", sub.User, sub.ID, sub.Queue, path)
 	}

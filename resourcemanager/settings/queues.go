@@ -58,6 +58,8 @@ func (r *queueReader) queue(name, path string, capacity int64) scheduler.QueueCo
 		UserLimitFactor: r.factor(key + "user-limit-factor"),
 		MaxAMShare:      r.fraction(key+"maximum-am-resource-percent", prefix+"maximum-am-resource-percent"),
 		MaxApplications: r.values.Int(key+"maximum-applications", 0),
+		DefaultLifetime: r.values.Int64(key+"default-application-lifetime", 0),
+		MaxLifetime:     r.values.Int64(key+"maximum-application-lifetime", 0),
 	}
 	switch state := strings.ToUpper(r.conf.String(key+"state", "RUNNING")); state {
 	case "RUNNING":

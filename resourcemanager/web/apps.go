@@ -75,6 +75,7 @@ func (w *Web) application(v *core.AppView) appInfo {
 	now := w.now()
 	mem, cores := v.Seconds(now)
 	queue, cluster := service.Shares(w.view(), v)
+	expires, left := w.service.Lifetime(v)
 	out := appInfo{
 		ID: v.ID.String(), User: v.User, Name: v.Name, Queue: v.QueuePath, State: v.State.String(), Final: v.Final.String(),
 		Progress: v.Progress() * 100, TrackingUI: "UNASSIGNED", Diagnostics: service.Diagnostics(v), ClusterID: v.ID.ClusterTimestamp,
@@ -83,7 +84,7 @@ func (w *Web) application(v *core.AppView) appInfo {
 		ReservedMB: v.Pending.Held[yarn.Memory], ReservedCores: v.Pending.Held[yarn.VCores],
 		MemorySeconds: mem, CoreSeconds: cores, QueueShare: queue, ClusterShare: cluster, LogStatus: logStates[v.LogState],
 		Unmanaged: v.Unmanaged, Seconds: entries{[]entry{{yarn.MemoryName, mem}, {yarn.VCoresName, cores}}},
-		Timeouts: map[string]any{"timeout": []map[string]any{{"type": "LIFETIME", "expiryTime": "UNLIMITED", "remainingTimeInSeconds": -1}}},
+		Timeouts: map[string]any{"timeout": []map[string]any{{"type": "LIFETIME", "expiryTime": expires, "remainingTimeInSeconds": left}}},
 	}
 	if v.Finish > 0 {
 		out.Elapsed, out.Running, out.AllocatedMB, out.AllocatedCores = v.Finish-v.Start, -1, -1, -1
