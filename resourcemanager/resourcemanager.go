@@ -3,6 +3,7 @@
 package resourcemanager
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -14,10 +15,12 @@ import (
 	"time"
 
 	yarnpb "heddle/hadoop-proto/yarn"
+	"heddle/hadoop/fs"
 	hadoophttp "heddle/hadoop/http"
 	"heddle/hadoop/rpc"
 	"heddle/hadoop/security"
 	"heddle/resourcemanager/core"
+	"heddle/resourcemanager/filestore"
 	"heddle/resourcemanager/launcher"
 	"heddle/resourcemanager/records"
 	"heddle/resourcemanager/scheduler"
@@ -34,7 +37,7 @@ import (
 type ResourceManager struct {
 	log     *slog.Logger
 	clock   func() time.Time
-	store   *store.Bolt
+	store   store.Store
 	writer  *records.Writer
 	launch  *launcher.Launcher
 	core    *core.Core
@@ -103,7 +106,11 @@ func (r *ResourceManager) openState(s *settings.Settings) (epoch int64, rec core
 	if !s.Recovery {
 		return 0, rec, nil
 	}
-	r.store, err = store.OpenBolt(s.StorePath)
+	if s.StoreURI != "" {
+		r.store, err = openFiles(s, r.log)
+	} else {
+		r.store, err = openBolt(s.StorePath)
+	}
 	if err != nil {
 		return 0, rec, err
 	}
@@ -114,10 +121,36 @@ func (r *ResourceManager) openState(s *settings.Settings) (epoch int64, rec core
 	codec := r.codec(s)
 	rec, err = records.Load(r.store, codec)
 	if err != nil {
-		return 0, rec, fmt.Errorf("state store %s: %w", s.StorePath, err)
+		return 0, rec, fmt.Errorf("state store %s: %w", cmp.Or(s.StoreURI, s.StorePath), err)
 	}
 	r.writer = records.NewWriter(r.store, codec, r.log)
 	return epoch, rec, nil
+}
+
+// openBolt returns an interface: a nil *store.Bolt in one would not be nil.
+func openBolt(path string) (store.Store, error) {
+	s, err := store.OpenBolt(path)
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// openFiles opens Hadoop's file system store, as the user that runs the ResourceManager.
+func openFiles(s *settings.Settings, log *slog.Logger) (store.Store, error) {
+	u, err := user.Current()
+	if err != nil {
+		return nil, fmt.Errorf("find the user that opens the state store: %w", err)
+	}
+	f, folder, err := (&fs.Dialer{Conf: s.Conf}).Open(s.StoreURI, u.Username)
+	if err != nil {
+		return nil, fmt.Errorf("yarn.resourcemanager.fs.state-store.uri: %w", err)
+	}
+	st, err := filestore.Open(f, folder, s.StoreTry, log)
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return st, nil
 }
 
 func (r *ResourceManager) codec(s *settings.Settings) records.Codec {

@@ -55,6 +55,8 @@ type FileSystem interface {
 	MkdirAll(path string, mode uint32) error
 	// Rename fails where the new path exists.
 	Rename(from, to string) error
+	// Replace renames a file over another one, at once; what from held is durable under to when it returns.
+	Replace(from, to string) error
 	// Remove removes a file or an empty directory, RemoveAll a whole tree; neither minds an absent path.
 	Remove(path string) error
 	RemoveAll(path string) error

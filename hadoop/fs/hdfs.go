@@ -213,6 +213,9 @@ func (h *hadoopFS) Rename(from, to string) error {
 	return h.client.Rename(from, to)
 }
 
+// Replace is one operation of the NameNode, which logs it before it answers.
+func (h *hadoopFS) Replace(from, to string) error { return h.client.Rename(from, to) }
+
 func (h *hadoopFS) Remove(p string) error    { return ignoreAbsent(h.client.Remove(p)) }
 func (h *hadoopFS) RemoveAll(p string) error { return ignoreAbsent(h.client.RemoveAll(p)) }
 

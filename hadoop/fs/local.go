@@ -129,6 +129,26 @@ func (Local) Rename(from, to string) error {
 	return os.Rename(from, to)
 }
 
+// Replace implements FileSystem.
+func (Local) Replace(from, to string) error {
+	if err := sync(from); err != nil {
+		return err
+	}
+	if err := os.Rename(from, to); err != nil {
+		return err
+	}
+	return sync(filepath.Dir(to))
+}
+
+// sync waits until a file's data, or a folder's entries, are on disk.
+func sync(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
+}
+
 // Remove implements FileSystem.
 func (Local) Remove(path string) error {
 	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {

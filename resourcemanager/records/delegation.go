@@ -73,13 +73,14 @@ func (d Delegation) Load() (keys []security.DelegationKey, tokens []security.Del
 			if err := proto.Unmarshal(v, &p); err != nil {
 				return fmt.Errorf("read %s: %w", key, err)
 			}
+			sequence = max(sequence, p.GetTokenIdentifier().GetSequenceNumber())
 			tokens = append(tokens, security.DelegationToken{Identifier: p.GetTokenIdentifier(), RenewBefore: time.UnixMilli(p.GetRenewDate())})
 		case key == sequenceKey:
 			n, err := strconv.ParseInt(string(v), 10, 32)
 			if err != nil {
 				return fmt.Errorf("read %s: %w", key, err)
 			}
-			sequence = int32(n)
+			sequence = max(sequence, int32(n))
 		}
 		return nil
 	})

@@ -11,6 +11,7 @@ import (
 
 	"heddle/hadoop/conf"
 	"heddle/hadoop/security"
+	"heddle/resourcemanager/filestore"
 	"heddle/resourcemanager/scheduler"
 	"heddle/resourcemanager/tokens"
 	"heddle/yarn"
@@ -34,8 +35,10 @@ type Settings struct {
 	AdminACL   security.ACL
 
 	Recovery  bool
-	StorePath string   // the bbolt file
-	Warnings  []string // what is configured and not built yet, but harmless
+	StorePath string            // the bbolt file
+	StoreURI  string            // the folder of Hadoop's file system store; "" for bbolt
+	StoreTry  filestore.Options // of that store
+	Warnings  []string          // what is configured and not built yet, but harmless
 
 	MaxAttempts      int
 	NodeExpiry       time.Duration
@@ -134,7 +137,7 @@ func From(c, sched *conf.Config, dir string) (*Settings, error) {
 		return nil, err
 	}
 	s.Types = types
-	v.Fail(s.store(c))
+	v.Fail(s.store(c, v))
 	v.Fail(s.topology(c))
 	if err := v.Err(); err != nil {
 		return nil, err
@@ -177,8 +180,9 @@ func sourceOf(c *conf.Config, key string) string {
 	return "the defaults"
 }
 
-// store finds the state store's file; a class that is not built is named in a warning.
-func (s *Settings) store(c *conf.Config) error {
+// store chooses the state store: Hadoop's on a file system where it is configured, else bbolt beside where
+// Hadoop's LevelDB would be. A store that is not built is refused: the state in it would be lost from sight.
+func (s *Settings) store(c *conf.Config, v *conf.Values) error {
 	dir := c.String("yarn.resourcemanager.leveldb-state-store.path", "")
 	if dir == "" {
 		dir = filepath.Join(c.String("hadoop.tmp.dir", "/tmp/heddle"), "yarn/system/rmstore")
@@ -186,8 +190,24 @@ func (s *Settings) store(c *conf.Config) error {
 	s.StorePath = filepath.Join(strings.TrimPrefix(dir, "file://"), "heddle-rm.db")
 	const key = "yarn.resourcemanager.store.class"
 	class := c.String(key, "")
-	if s.Recovery && c.Source(key) != conf.SourceDefault && class != "" && !strings.HasSuffix(class, "LeveldbRMStateStore") {
-		s.Warnings = append(s.Warnings, fmt.Sprintf("%s=%s (set in %s) is not built yet: the state is kept in %s instead and cannot be shared with a Java ResourceManager", key, class, sourceOf(c, key), s.StorePath))
+	if !s.Recovery || c.Source(key) == conf.SourceDefault || class == "" {
+		return nil
+	}
+	switch class[strings.LastIndexByte(class, '.')+1:] {
+	case "LeveldbRMStateStore":
+		s.Warnings = append(s.Warnings, fmt.Sprintf("%s=%s (set in %s): the state is kept in %s, which a Java ResourceManager does not read; FileSystemRMStateStore is read by both", key, class, sourceOf(c, key), s.StorePath))
+	case "FileSystemRMStateStore":
+		s.StoreURI = v.String("yarn.resourcemanager.fs.state-store.uri", "")
+		if s.StoreURI == "" {
+			s.StoreURI = filepath.Join(c.String("hadoop.tmp.dir", "/tmp/heddle"), "yarn/system/rmstore")
+		}
+		s.StoreTry = filestore.Options{Retries: v.Int("yarn.resourcemanager.fs.state-store.num-retries", 0),
+			Interval: v.Duration("yarn.resourcemanager.fs.state-store.retry-interval-ms", time.Second, time.Millisecond)}
+	case "MemoryRMStateStore", "NullRMStateStore":
+		s.Recovery = false
+		s.Warnings = append(s.Warnings, fmt.Sprintf("%s=%s (set in %s): nothing is kept, and a restart forgets every application", key, class, sourceOf(c, key)))
+	default:
+		return fmt.Errorf("%s=%s (set in %s) is not supported yet; use FileSystemRMStateStore, or remove the key to keep the state in %s", key, class, sourceOf(c, key), s.StorePath)
 	}
 	return nil
 }

@@ -100,12 +100,48 @@ func TestQueueTreesThatDoNotAddUp(t *testing.T) {
 
 func TestWarnings(t *testing.T) {
 	s, err := load(t, map[string]string{"yarn.resourcemanager.recovery.enabled": "true",
-		"yarn.resourcemanager.store.class": "org.apache.hadoop.yarn.server.resourcemanager.recovery.ZKRMStateStore", "net.topology.script.file.name": "/bin/rack"})
+		"yarn.resourcemanager.store.class": recovery + "LeveldbRMStateStore", "net.topology.script.file.name": "/bin/rack"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(s.Warnings) != 2 || !strings.Contains(s.Warnings[0], "ZKRMStateStore") || !strings.Contains(s.Warnings[0], "yarn-site.xml") || !strings.Contains(s.Warnings[1], "/default-rack") {
+	if len(s.Warnings) != 2 || !strings.Contains(s.Warnings[0], "LeveldbRMStateStore") || !strings.Contains(s.Warnings[0], "yarn-site.xml") || !strings.Contains(s.Warnings[1], "/default-rack") {
 		t.Errorf("%q", s.Warnings)
+	}
+}
+
+const recovery = "org.apache.hadoop.yarn.server.resourcemanager.recovery."
+
+func TestStores(t *testing.T) {
+	for class, want := range map[string]struct {
+		recovery bool
+		uri      string
+		warnings int
+		refused  bool
+	}{
+		"":                                  {recovery: true},
+		recovery + "FileSystemRMStateStore": {recovery: true, uri: "hdfs://nn/rm"},
+		recovery + "LeveldbRMStateStore":    {recovery: true, warnings: 1},
+		recovery + "MemoryRMStateStore":     {warnings: 1},
+		recovery + "ZKRMStateStore":         {refused: true},
+	} {
+		keys := map[string]string{"yarn.resourcemanager.recovery.enabled": "true", "yarn.resourcemanager.fs.state-store.uri": "hdfs://nn/rm",
+			"yarn.resourcemanager.fs.state-store.num-retries": "7", "yarn.resourcemanager.fs.state-store.retry-interval-ms": "20"}
+		if class != "" {
+			keys["yarn.resourcemanager.store.class"] = class
+		}
+		s, err := load(t, keys)
+		if want.refused {
+			if err == nil || !strings.Contains(err.Error(), "yarn.resourcemanager.store.class="+class) {
+				t.Errorf("%s: %v", class, err)
+			}
+			continue
+		}
+		if err != nil || s.Recovery != want.recovery || s.StoreURI != want.uri || len(s.Warnings) != want.warnings {
+			t.Errorf("%s: %+v, %v", class, s, err)
+		}
+		if want.uri != "" && (s.StoreTry.Retries != 7 || s.StoreTry.Interval != 20*time.Millisecond) {
+			t.Errorf("%+v", s.StoreTry)
+		}
 	}
 }
 
