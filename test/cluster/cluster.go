@@ -154,6 +154,13 @@ func (c *Cluster) daemon(kind Kind, name, class string) (*process, error) {
 // KillRM ends the ResourceManager without warning, as a crash would.
 func (c *Cluster) KillRM() { c.rm.kill() }
 
+// ReplaceRM ends the ResourceManager as a crash would, and starts one of the given kind with the same configuration.
+func (c *Cluster) ReplaceRM(ctx context.Context, kind Kind) error {
+	c.KillRM()
+	c.options.RM = kind
+	return c.StartRM(ctx)
+}
+
 // KillNM ends the NodeManager without warning; its containers live on.
 func (c *Cluster) KillNM() { c.nm.kill() }
 
