@@ -40,8 +40,8 @@ func TestEachKindGoesOnFromTheOthersStore(t *testing.T) {
 
 type storedApp struct {
 	State, FinalStatus, User, Queue string
-	RunningContainers                            int
-	FinishedTime, StartedTime                    int64
+	RunningContainers               int
+	FinishedTime, StartedTime       int64
 }
 
 func goesOn(t *testing.T, c *cluster.Cluster, kinds []cluster.Kind) {
