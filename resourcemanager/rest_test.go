@@ -234,8 +234,8 @@ func TestRESTLists(t *testing.T) {
 			t.Errorf("%s: %q is missing in %s", path, want, body)
 		}
 	}
-	if body := string(r.get("/ws/v1/cluster/appstatistics", 501)); !containsAll(body, "GET /ws/v1/cluster/appstatistics", "not supported") {
-		t.Errorf("a path that is not built: %s", body)
+	if body := string(r.get("/ws/v1/cluster/nowhere", 404)); !containsAll(body, "NotFoundException", "/ws/v1/cluster/nowhere") {
+		t.Errorf("an unknown path: %s", body)
 	}
 	node := r.node("127.0.0.1", 8192, nil)
 	call[yarnpb.UnRegisterNodeManagerResponseProto](node.tracker, "unRegisterNodeManager", &yarnpb.UnRegisterNodeManagerRequestProto{NodeId: node.id})

@@ -355,20 +355,12 @@ func (s *Service) signalToContainer(ctx context.Context, req *yarnpb.SignalConta
 	if err != nil {
 		return nil, err
 	}
-	id := wire.ContainerIDFrom(req.GetContainerId())
 	v, err := s.app(req.GetContainerId().GetAppAttemptId().GetApplicationId())
 	if err != nil {
 		return nil, err
 	}
-	if !s.Access.Modify(v, user) {
-		return nil, denied("User %s cannot perform operation MODIFY_APP on %s", user, v.ID)
-	}
-	ok, err := s.Core.SignalContainer(ctx, id, int32(req.GetCommand()))
-	if err != nil {
-		return nil, failure(err)
-	}
-	if !ok {
-		return nil, rpc.Exception(rpc.ClassYarn, "Trying to signal an absent container %s", id)
+	if err := s.SignalAs(ctx, user, v, wire.ContainerIDFrom(req.GetContainerId()), int32(req.GetCommand())); err != nil {
+		return nil, err
 	}
 	return &yarnpb.SignalContainerResponseProto{}, nil
 }

@@ -5,6 +5,7 @@ package web
 
 import (
 	"crypto/rand"
+	"net"
 	"net/http"
 	"runtime"
 	"strings"
@@ -12,6 +13,7 @@ import (
 
 	hadoophttp "heddle/hadoop/http"
 	"heddle/hadoop/rpc"
+	"heddle/hadoop/security"
 	"heddle/resourcemanager/core"
 	"heddle/resourcemanager/scheduler"
 	"heddle/resourcemanager/service"
@@ -33,31 +35,13 @@ const hadoopVersion = "3.4.2"
 func New(s *service.Service, servers []*rpc.Server) (http.Handler, error) {
 	w := &Web{service: s, servers: servers, started: time.UnixMilli(s.ClusterTimestamp)}
 	w.identity = &hadoophttp.Identity{Secret: []byte(rand.Text()), StaticUser: hadoophttp.StaticUser(s.Settings.Conf), Groups: s.Access.Groups, Now: s.Clock}
-	mux := hadoophttp.NewMux(nil)
-	rest := func(path string, f func(*http.Request) (root string, v any, err error)) {
-		mux.HandleFunc("GET "+path, func(rw http.ResponseWriter, r *http.Request) {
-			root, v, err := f(r)
-			if err != nil {
-				hadoophttp.Fail(rw, r, err)
-				return
-			}
-			hadoophttp.Answer(rw, r, http.StatusOK, root, v)
-		})
+	proxies, err := security.NewProxyUsers(s.Settings.Conf, net.LookupIP)
+	if err != nil {
+		return nil, err
 	}
-	const base = "/ws/v1/cluster"
-	rest(base, w.info)
-	rest(base+"/{$}", w.info)
-	rest(base+"/info", w.info)
-	rest(base+"/metrics", w.metrics)
-	rest(base+"/nodes", w.nodes)
-	rest(base+"/nodes/{id}", w.node)
-	rest(base+"/apps", w.apps)
-	rest(base+"/apps/{id}", w.app)
-	rest(base+"/apps/{id}/appattempts", w.attempts)
-	rest(base+"/scheduler", w.scheduler)
-	mux.HandleFunc(base+"/", func(rw http.ResponseWriter, r *http.Request) {
-		hadoophttp.Fail(rw, r, hadoophttp.NotBuilt(r.Method+" "+r.URL.Path))
-	})
+	w.identity.Proxies = proxies
+	mux := hadoophttp.NewMux(w.identity)
+	w.rest(mux)
 	mux.HandleFunc("GET /proxy/{id}/{rest...}", w.proxy)
 	mux.Handle("GET /jmx", w.beans())
 	registry, err := w.registry()
@@ -73,7 +57,10 @@ func New(s *service.Service, servers []*rpc.Server) (http.Handler, error) {
 	mux.HandleFunc("GET /stacks", hadoophttp.Stacks)
 	mux.HandleFunc("GET /isActive", func(rw http.ResponseWriter, _ *http.Request) { _, _ = rw.Write([]byte("I am Active!")) })
 	mux.Handle("GET /{$}", http.RedirectHandler("/cluster", http.StatusFound))
-	return mux, w.pages(mux)
+	if err := w.pages(mux); err != nil {
+		return nil, err
+	}
+	return hadoophttp.CSRF(s.Settings.Conf, "yarn.resourcemanager.webapp.rest-csrf", mux)
 }
 
 // proxy sends the browser on to where the AM registered, or to the application's page. Who
