@@ -17,8 +17,14 @@ func configFlag() cli.Flag {
 }
 
 // configDir is where the Hadoop configuration files are.
-func configDir(c *cli.Context) (string, error) {
-	dir := cmp.Or(c.String("config"), os.Getenv("HADOOP_CONF_DIR"), os.Getenv("YARN_CONF_DIR"))
+func configDir(c *cli.Context) (string, error) { return existingDir(namedDir(c.String("config"))) }
+
+// namedDir is the directory that --config names, or the environment.
+func namedDir(config string) string {
+	return cmp.Or(config, os.Getenv("HADOOP_CONF_DIR"), os.Getenv("YARN_CONF_DIR"))
+}
+
+func existingDir(dir string) (string, error) {
 	if dir == "" {
 		return "", errors.New("no configuration directory: give --config DIR, or set HADOOP_CONF_DIR")
 	}
@@ -29,12 +35,14 @@ func configDir(c *cli.Context) (string, error) {
 }
 
 // clientConf is a client command's configuration: that of configDir, or Hadoop's defaults where none is named.
-func clientConf(c *cli.Context) (*conf.Config, error) {
-	if cmp.Or(c.String("config"), os.Getenv("HADOOP_CONF_DIR"), os.Getenv("YARN_CONF_DIR")) == "" {
+func clientConf(c *cli.Context) (*conf.Config, error) { return clientConfOf(c.String("config")) }
+
+func clientConfOf(config string) (*conf.Config, error) {
+	dir := namedDir(config)
+	if dir == "" {
 		return conf.WithDefaults(), nil
 	}
-	dir, err := configDir(c)
-	if err != nil {
+	if _, err := existingDir(dir); err != nil {
 		return nil, err
 	}
 	return conf.Load(dir)

@@ -84,9 +84,8 @@ type Run struct {
 	Code   int
 }
 
-// Java runs a class of Hadoop's jars (or of test/interop/java) as the given user and waits for its end.
-// The user is what an insecure cluster believes; empty is the one who runs the test.
-func (c *Cluster) Java(ctx context.Context, user, class string, args ...string) (Run, error) {
+// JavaCommand is a run of a class that the caller starts; it ends with ctx.
+func (c *Cluster) JavaCommand(ctx context.Context, user, class string, args ...string) *exec.Cmd {
 	argv := javaCommand(c.classPath(), class, args...)
 	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -97,6 +96,13 @@ func (c *Cluster) Java(ctx context.Context, user, class string, args ...string) 
 	if user != "" {
 		cmd.Env = append(cmd.Env, "HADOOP_USER_NAME="+user)
 	}
+	return cmd
+}
+
+// Java runs a class of Hadoop's jars (or of test/interop/java) as the given user and waits for its end.
+// The user is what an insecure cluster believes; empty is the one who runs the test.
+func (c *Cluster) Java(ctx context.Context, user, class string, args ...string) (Run, error) {
+	cmd := c.JavaCommand(ctx, user, class, args...)
 	var out, stdout output
 	cmd.Stdout, cmd.Stderr = io.MultiWriter(&out, &stdout), &out
 	err := cmd.Run()

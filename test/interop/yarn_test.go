@@ -3,9 +3,17 @@
 package interop
 
 import (
+	"bufio"
+	"bytes"
 	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -14,69 +22,213 @@ import (
 )
 
 // moving is what may change between two looks at the same thing: what nodes use, and when they last said so.
-var moving = regexp.MustCompile(`(?m)^\s*(Resource Utilization|Aggregate Resource|Last-Health-Update|Current Capacity).*$`)
+var moving = regexp.MustCompile(`(?m)^\s*(Resource Utilization|Aggregate Resource|Last-Health-Update|Current Capacity|Successfully updated LIFETIME|Updated lifetime|TimeoutType).*$`)
 
-// TestHeddleYarnPrintsWhatHadoopsYarnPrints compares `heddle yarn` with Hadoop's own client, byte for byte, on a cluster
-// that has run an application.
+// helpText is the help of single options, which is Heddle's own; names and layout are Hadoop's.
+var helpText = regexp.MustCompile(`(?m)^( -| {12,}\S).*\n`)
+
+// hadoopsYarn is Hadoop's own yarn command in one JVM for many commands.
+type hadoopsYarn struct {
+	in  io.Writer
+	out *bufio.Reader
+}
+
+func startHadoopsYarn(t *testing.T, ctx context.Context, c *cluster.Cluster) *hadoopsYarn {
+	t.Helper()
+	cmd := c.JavaCommand(ctx, "", "YarnCommands")
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = in.Close()
+		_ = cmd.Wait() // it ends with its input, or is killed with ctx
+	})
+	return &hadoopsYarn{in, bufio.NewReader(out)}
+}
+
+type answer struct {
+	code     int
+	out, err string
+}
+
+func (h *hadoopsYarn) run(args []string) (a answer, err error) {
+	if _, err := fmt.Fprintln(h.in, strings.Join(args, "\t")); err != nil {
+		return a, err
+	}
+	var outBytes, errBytes int
+	if _, err := fmt.Fscanf(h.out, "%d %d %d\n", &a.code, &outBytes, &errBytes); err != nil {
+		return a, err
+	}
+	text := make([]byte, outBytes+errBytes)
+	if _, err := io.ReadFull(h.out, text); err != nil {
+		return a, err
+	}
+	a.out, a.err = string(text[:outBytes]), string(text[outBytes:])
+	return a, nil
+}
+
+// yarnCommands are compared byte for byte on standard output, and by their exit code. $R and $F are an application that runs
+// and one that has finished, $RA $FA their attempts, $RC $FC a container of each, $N the node.
+var yarnCommands = []string{
+	"node -list", "node -list -all", "node -list -showDetails", "node -list -states LOST,UNHEALTHY", "node -list -states RUNNING LOST", "node -status $N",
+	"node -status nosuch:1", "node -status nosuch", "node -list -states ASLEEP", "node -list -states", "node", "node -help", "node -all", "node -bogus",
+
+	"application -list", "app -list", "application -list -appStates FINISHED -appTypes YARN", "application -list -appTypes yarn,SPARK -appStates ALL",
+	"application -list -appStates ALL -appTags none,b,A", "application -list -appStates running,finished", "application -list -appStates WALKING",
+	"application -list -appStates", "application -status $R", "application -status $F", "application -status application_1_1", "application -status name",
+	"application -status", "application -list -status $R", "application -list -kill $R", "application -list extra", "application", "application -help",
+	"application -bogus", "application -appId $R", "application -queue default", "application -clusterId x -status $R",
+	"application -kill $F", "application -kill $F application_1_1", "application -kill application_1_1", "application -kill x", "application -kill",
+	"application -movetoqueue $R", "application -movetoqueue $R -queue batch", "application -movetoqueue $F -queue batch", "application -movetoqueue $R -queue nosuch",
+	"application -appId $R -changeQueue default", "application -changeQueue default", "application -appId $R -changeQueue nosuch",
+	"application -appId $R -updatePriority 0", "application -appId $R -updatePriority 4", "application -appId $F -updatePriority 4", "application -appId $R -updatePriority x",
+	"application -updatePriority 4", "application -appId $R -updateLifetime 100000", "application -appId $R -updateLifetime -1", "application -appId $F -updateLifetime 9",
+	"application -appId $R -updateLifetime x", "application -updateLifetime 9",
+	"application -launch a b", "application -save a b", "application -start a", "application -stop a", "application -stop $R", "application -destroy a",
+	"application -flex a", "application -flex a -component c 2", "application -enableFastLaunch", "application -enableFastLaunch d", "application -upgrade a",
+	"application -upgrade a -initiate f", "application -upgrade a -express f", "application -upgrade a -instances i,j", "application -upgrade a -components c",
+	"application -upgrade a -finalize", "application -upgrade a -cancel", "application -decommission a", "application -decommission a -instances i", "application -component c 2",
+
+	"applicationattempt -list $R", "applicationattempt -list $F", "applicationattempt -list application_1_1", "applicationattempt -list", "applicationattempt -status $RA",
+	"applicationattempt -status $FA", "applicationattempt -status appattempt_1_0001_000001", "applicationattempt -status x", "applicationattempt -fail $FA",
+	"applicationattempt -fail appattempt_1_0001_000001", "applicationattempt", "applicationattempt -help",
+
+	"container -list $RA", "container -list $FA", "container -list appattempt_1_0001_000001", "container -list name", "container -status $RC", "container -status $FC",
+	"container -status container_1_0001_01_000001", "container -status x", "container -signal $RC GRACEFUL", "container -signal $FC", "container -signal", "container",
+	"container -help",
+
+	"queue -status default", "queue -status root", "queue -status root.batch", "queue -status nosuch", "queue -status", "queue -list root", "queue -list all",
+	"queue -list root.batch", "queue -list", "queue", "queue -help", "queue -subClusterId x -status default",
+	"cluster -lnl", "cluster -list-node-labels",
+
+	"rmadmin", "rmadmin -help refreshQueues", "rmadmin -bogus", "rmadmin refreshQueues", "rmadmin -refreshQueues now", "rmadmin -refreshNodes", "rmadmin -refreshNodes -g",
+	"rmadmin -refreshNodes -g x -client", "rmadmin -refreshNodes -g 1 2 3", "rmadmin -refreshUserToGroupsMappings", "rmadmin -getGroups", "rmadmin -getGroups root daemon",
+	"rmadmin -getGroups nosuchuser", "rmadmin -addToClusterNodeLabels", "rmadmin -addToClusterNodeLabels a(bogus=true)", "rmadmin -removeFromClusterNodeLabels",
+	"rmadmin -replaceLabelsOnNode", "rmadmin -replaceLabelsOnNode =a", "rmadmin -updateNodeResource $N", "rmadmin -updateNodeResource $N memory-mb=2048",
+	"rmadmin -updateNodeResource $N x y", "rmadmin -updateNodeResource nohost 2048 4", "rmadmin -getServiceState rm1", "rmadmin -getAllServiceState", "rmadmin -failover a b",
+
+	"daemonlog", "daemonlog -getlevel $W", "daemonlog -getlevel 127.0.0.1:1 x", "daemonlog -bogus",
+}
+
+// TestHeddleYarnPrintsWhatHadoopsYarnPrints compares `heddle yarn` with Hadoop's own client on a cluster
+// that has run an application and runs another.
 func TestHeddleYarnPrintsWhatHadoopsYarnPrints(t *testing.T) {
 	ctx := limited(t, 4*time.Minute)
 	c := shared.main
 	run, err := c.Shell(ctx, "", "-shell_command", "echo compared", "-num_containers", "1", "-master_memory", "256", "-container_memory", "128")
 	ranWell(t, run, err)
-	app := applicationID.FindString(run.Out)
-	attempt := "appattempt" + strings.TrimPrefix(app, "application") + "_000001"
-	node := nodeID(t, ctx)
-	for _, tc := range []struct{ class, args string }{
-		{cluster.NodeCLI, "node -list"},
-		{cluster.NodeCLI, "node -list -all"},
-		{cluster.NodeCLI, "node -list -showDetails"},
-		{cluster.NodeCLI, "node -list -states LOST,UNHEALTHY"},
-		{cluster.NodeCLI, "node -status " + node},
-		{cluster.ApplicationCLI, "application -list"},
-		{cluster.ApplicationCLI, "application -list -appStates FINISHED -appTypes YARN"},
-		{cluster.ApplicationCLI, "application -list -appStates ALL -appTags none"},
-		{cluster.ApplicationCLI, "application -status " + app},
-		{cluster.ApplicationCLI, "application -kill " + app},
-		{cluster.ApplicationCLI, "applicationattempt -list " + app},
-		{cluster.ApplicationCLI, "applicationattempt -status " + attempt},
-		{cluster.ApplicationCLI, "container -list " + attempt},
-		{cluster.QueueCLI, "queue -status default"},
-	} {
-		t.Run(tc.args, func(t *testing.T) {
-			args := strings.Fields(tc.args)
-			java := args
-			if tc.class != cluster.ApplicationCLI { // these classes get no noun
-				java = args[1:]
-			}
-			theirs, err := c.Java(ctx, "", tc.class, java...)
-			if err != nil {
-				t.Fatal(err)
-			}
-			ours, err := heddleYarn(ctx, c, args)
-			if err != nil {
-				t.Fatalf("%v: %s", err, ours)
-			}
-			if want := still(theirs.Stdout); still(ours) != want || want == "" {
-				t.Errorf("ours:\n%s\nHadoop's:\n%s", ours, theirs.Stdout)
-			}
-		})
+	words := idWords(applicationID.FindString(run.Out), "$F", "$FA", "$FC")
+	words = append(words, idWords(runningApplication(t, ctx, c), "$R", "$RA", "$RC")...)
+	replace := strings.NewReplacer(append(longestFirst(words), "$N", nodeID(t, ctx), "$W", c.Address("web"))...)
+	java := startHadoopsYarn(t, ctx, c)
+	for _, line := range yarnCommands {
+		t.Run(line, func(t *testing.T) { compare(t, ctx, c, java, strings.Fields(replace.Replace(line))) })
 	}
 }
 
-func still(s string) string { return moving.ReplaceAllString(s, "") }
+func compare(t *testing.T, ctx context.Context, c *cluster.Cluster, java *hadoopsYarn, args []string) {
+	t.Helper()
+	theirs, err := java.run(args)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ours, err := heddleYarn(ctx, c, args)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if still(ours.out) != still(theirs.out) || ours.code != theirs.code {
+		t.Errorf("ours, code %d:\n%s%s\nHadoop's, code %d:\n%s%s", ours.code, ours.out, ours.err, theirs.code, theirs.out, theirs.err)
+	}
+}
 
-func heddleYarn(ctx context.Context, c *cluster.Cluster, args []string) (string, error) {
+// idWords are an application's id and what belongs to it, after the names that the table gives them.
+func idWords(app string, names ...string) []string {
+	numbers := strings.TrimPrefix(app, "application")
+	return []string{names[0], app, names[1], "appattempt" + numbers + "_000001", names[2], "container" + numbers + "_01_000002"}
+}
+
+func longestFirst(pairs []string) []string {
+	var out []string
+	for p := range slices.Chunk(pairs, 2) {
+		if len(p[0]) == 3 {
+			out = append(p, out...)
+		} else {
+			out = append(out, p...)
+		}
+	}
+	return out
+}
+
+// runningApplication starts an application that runs until the test's end, with a container beside its master.
+func runningApplication(t *testing.T, ctx context.Context, c *cluster.Cluster) string {
+	t.Helper()
+	stop := filepath.Join(t.TempDir(), "stop")
+	if err := os.Chmod(filepath.Dir(stop), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_, _ = c.Shell(ctx, "", "-shell_command", "echo runs; while [ ! -e "+stop+" ]; do sleep 0.2; done", "-num_containers", "1", "-master_memory", "256", "-container_memory", "128")
+	}()
+	t.Cleanup(func() {
+		if err := os.WriteFile(stop, nil, 0o644); err != nil {
+			t.Error(err)
+		}
+		<-ended
+	})
+	var app string
+	until(t, time.Minute, "a running application", func() error {
+		a, err := heddleYarn(ctx, c, []string{"application", "-list", "-appStates", "RUNNING"})
+		if err != nil {
+			return err
+		}
+		app = applicationID.FindString(a.out)
+		if app == "" {
+			return errors.New("none runs")
+		}
+		a, err = heddleYarn(ctx, c, []string{"container", "-status", idWords(app, "", "", "")[5]})
+		if err == nil && !strings.Contains(a.out, "State : RUNNING") {
+			return errors.New("its container does not run yet")
+		}
+		return err
+	})
+	return app
+}
+
+func still(s string) string {
+	if strings.Contains(s, "usage: ") {
+		s = helpText.ReplaceAllString(s, "")
+	}
+	return moving.ReplaceAllString(s, "")
+}
+
+func heddleYarn(ctx context.Context, c *cluster.Cluster, args []string) (answer, error) {
 	cmd := exec.CommandContext(ctx, shared.binary, append([]string{"yarn", "--config", c.ConfDir()}, args...)...)
-	out, err := cmd.Output()
-	return string(out), err
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	err := cmd.Run()
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		err = nil
+	}
+	return answer{cmd.ProcessState.ExitCode(), out.String(), errs.String()}, err
 }
 
 func nodeID(t *testing.T, ctx context.Context) string {
 	t.Helper()
-	out, err := heddleYarn(ctx, shared.main, []string{"node", "-list"})
-	if err != nil {
-		t.Fatal(err)
+	a, err := heddleYarn(ctx, shared.main, []string{"node", "-list"})
+	if err != nil || a.code != 0 {
+		t.Fatal(err, a)
 	}
-	lines := strings.Split(strings.TrimSpace(out), "\n")
+	lines := strings.Split(strings.TrimSpace(a.out), "\n")
 	return strings.Fields(lines[len(lines)-1])[0]
 }

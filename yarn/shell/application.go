@@ -1,12 +1,15 @@
 package shell
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf16"
 
 	yarnpb "heddle/hadoop-proto/yarn"
+	"heddle/hadoop/rpc"
 	"heddle/yarn"
 	"heddle/yarn/wire"
 )
@@ -25,8 +28,11 @@ func appStates(names []string) ([]yarnpb.YarnApplicationStateProto, error) {
 		return []yarnpb.YarnApplicationStateProto{yarnpb.YarnApplicationStateProto_SUBMITTED, yarnpb.YarnApplicationStateProto_ACCEPTED, yarnpb.YarnApplicationStateProto_RUNNING}, nil
 	}
 	var out []yarnpb.YarnApplicationStateProto
-	for _, n := range names {
-		n = strings.ToUpper(strings.TrimSpace(n))
+	for _, asked := range names {
+		n := strings.ToUpper(strings.TrimSpace(asked))
+		if n == "" {
+			continue
+		}
 		if n == "ALL" {
 			out = nil
 			for i := yarnpb.YarnApplicationStateProto_NEW; i <= yarnpb.YarnApplicationStateProto_KILLED; i++ {
@@ -36,12 +42,41 @@ func appStates(names []string) ([]yarnpb.YarnApplicationStateProto, error) {
 		}
 		v, ok := yarnpb.YarnApplicationStateProto_value[n]
 		if !ok {
-			return nil, fmt.Errorf("The application state %s is invalid.\nThe valid application state can be one of the following: ALL,NEW,NEW_SAVING,SUBMITTED,ACCEPTED,RUNNING,FINISHED,FAILED,KILLED", n) //nolint:revive // Hadoop's sentence
+			return nil, says("The application state %s is invalid.\nThe valid application state can be one of the following: ALL,NEW,NEW_SAVING,SUBMITTED,ACCEPTED,RUNNING,FINISHED,FAILED,KILLED", asked)
 		}
 		out = append(out, yarnpb.YarnApplicationStateProto(v))
 	}
 	slices.Sort(out) // Hadoop prints its set in the order of the enum
 	return slices.Compact(out), nil
+}
+
+// set is what Hadoop makes of a list of words: trimmed, each once, in the order of Java's HashSet.
+func set(words []string, form func(string) string) []string {
+	var out []string
+	for _, w := range words {
+		if w = form(strings.TrimSpace(w)); w != "" && !slices.Contains(out, w) {
+			out = append(out, w)
+		}
+	}
+	return hashSetOrder(out)
+}
+
+// hashSetOrder is the order in which Java's HashSet gives back texts that were added in the order of words.
+func hashSetOrder(words []string) []string {
+	buckets := uint32(16)
+	for len(words)*4 > int(buckets)*3 {
+		buckets *= 2
+	}
+	bucket := func(s string) uint32 {
+		var h uint32
+		for _, u := range utf16.Encode([]rune(s)) {
+			h = 31*h + uint32(u)
+		}
+		return (h ^ h>>16) & (buckets - 1)
+	}
+	out := slices.Clone(words)
+	slices.SortStableFunc(out, func(a, b string) int { return cmp.Compare(bucket(a), bucket(b)) })
+	return out
 }
 
 func brackets[T any](list []T) string {
@@ -58,6 +93,7 @@ func (s *Shell) Applications(ctx context.Context, f AppFilter) error {
 	if err != nil {
 		return err
 	}
+	f.Types, f.Tags = set(f.Types, strings.ToUpper), set(f.Tags, func(s string) string { return s })
 	resp, err := s.RM.GetApplications(ctx, &yarnpb.GetApplicationsRequestProto{ApplicationTypes: f.Types, ApplicationStates: states, ApplicationTags: f.Tags})
 	if err != nil {
 		return fmt.Errorf("listing applications: %w", err)
@@ -84,6 +120,9 @@ func (s *Shell) Application(ctx context.Context, arg string) error {
 		return err
 	}
 	a, err := s.report(ctx, id)
+	if rpc.IsClass(err, rpc.ClassApplicationNotFound) {
+		return says("Application with id '%s' doesn't exist in RM or Timeline Server.", arg)
+	}
 	if err != nil {
 		return err
 	}
@@ -169,7 +208,12 @@ func (s *Shell) Attempt(ctx context.Context, arg string) error {
 		return err
 	}
 	resp, err := s.RM.GetApplicationAttemptReport(ctx, &yarnpb.GetApplicationAttemptReportRequestProto{ApplicationAttemptId: wire.AttemptID(id)})
-	if err != nil {
+	switch {
+	case rpc.IsClass(err, rpc.ClassApplicationNotFound):
+		return says("Application for AppAttempt with id '%s' doesn't exist in RM or Timeline Server.", arg)
+	case rpc.IsClass(err, rpc.ClassApplicationAttemptNotFound):
+		return says("Application Attempt with id '%s' doesn't exist in RM or Timeline Server.", arg)
+	case err != nil:
 		return fmt.Errorf("asking for %s: %w", id, err)
 	}
 	a := resp.GetApplicationAttemptReport()
@@ -216,7 +260,15 @@ func (s *Shell) Container(ctx context.Context, arg string) error {
 		return err
 	}
 	resp, err := s.RM.GetContainerReport(ctx, &yarnpb.GetContainerReportRequestProto{ContainerId: wire.ContainerID(id)})
-	if err != nil {
+	const absent = " with id '%s' doesn't exist in RM or Timeline Server."
+	switch {
+	case rpc.IsClass(err, rpc.ClassApplicationNotFound):
+		return says("Application for Container"+absent, arg)
+	case rpc.IsClass(err, rpc.ClassApplicationAttemptNotFound):
+		return says("Application Attempt for Container"+absent, arg)
+	case rpc.IsClass(err, rpc.ClassContainerNotFound):
+		return says("Container"+absent, arg)
+	case err != nil:
 		return fmt.Errorf("asking for %s: %w", id, err)
 	}
 	c := resp.GetContainerReport()

@@ -2,15 +2,11 @@ package shell
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
 
-	"google.golang.org/protobuf/proto"
-
 	yarnpb "heddle/hadoop-proto/yarn"
-	"heddle/hadoop/rpc"
 	"heddle/yarn"
 	"heddle/yarn/wire"
 )
@@ -34,7 +30,7 @@ func nodeStates(names []string, all bool) ([]yarnpb.NodeStateProto, error) {
 	for _, n := range names {
 		v, ok := yarnpb.NodeStateProto_value["NS_"+strings.ToUpper(strings.TrimSpace(n))]
 		if !ok {
-			return nil, fmt.Errorf("The node state %s is invalid.\nThe valid node state can be one of the following: NEW,RUNNING,UNHEALTHY,DECOMMISSIONED,LOST,REBOOTED,DECOMMISSIONING,SHUTDOWN.", n) //nolint:revive // Hadoop's sentence
+			return nil, says("The node state %s is invalid.\nThe valid node state can be one of the following: NEW,RUNNING,UNHEALTHY,DECOMMISSIONED,LOST,REBOOTED,DECOMMISSIONING,SHUTDOWN.", n)
 		}
 		out = append(out, yarnpb.NodeStateProto(v))
 	}
@@ -121,7 +117,7 @@ func (s *Shell) Node(ctx context.Context, arg string) error {
 			return s.print(&t)
 		}
 	}
-	return fmt.Errorf("Could not find the node report for node id : %s", id) //nolint:revive // Hadoop's sentence
+	return s.say("Could not find the node report for node id : %s", arg)
 }
 
 func (s *Shell) nodeReport(n *yarnpb.NodeReportProto) (t text) {
@@ -152,42 +148,4 @@ func healthTime(ms int64) string {
 	}
 	at := time.UnixMilli(ms)
 	return fmt.Sprintf("%s:%03d%s", at.Format("Mon 02/Jan/06 03:04:05"), at.Nanosecond()/1e6, at.Format("MST"))
-}
-
-// Queue prints a queue's state.
-func (s *Shell) Queue(ctx context.Context, name string) error {
-	resp, err := s.RM.GetQueueInfo(ctx, &yarnpb.GetQueueInfoRequestProto{QueueName: proto.String(name), IncludeApplications: proto.Bool(false), IncludeChildQueues: proto.Bool(false), Recursive: proto.Bool(false)})
-	var e *rpc.Error
-	if err != nil && !errors.As(err, &e) {
-		return fmt.Errorf("asking for queue %s: %w", name, err)
-	}
-	q := resp.GetQueueInfo()
-	if q == nil {
-		return fmt.Errorf("Cannot get queue from RM by queueName = %s, please check.", name) //nolint:revive // Hadoop's sentence
-	}
-	onOff := map[bool]string{true: "disabled", false: "enabled"}
-	var t text
-	t.line("Queue Information : ")
-	t.line("Scheduler Name : %s", q.GetSchedulerType())
-	t.line("Queue Name : %s", q.GetQueueName())
-	t.line("Queue Path : %s", q.GetQueuePath())
-	t.line("\tState : %s", strings.TrimPrefix(q.GetState().String(), "Q_"))
-	t.line("\tCapacity : %s%%", twoDigits(q.GetCapacity()*100))
-	t.line("\tCurrent Capacity : %s%%", twoDigits(q.GetCurrentCapacity()*100))
-	t.line("\tMaximum Capacity : %s%%", twoDigits(q.GetMaximumCapacity()*100))
-	t.line("\tWeight : %s", twoDigits(q.GetWeight()))
-	parallel := int32(-1) // what Java takes an absent number for
-	if q.MaxParallelApps != nil {
-		parallel = q.GetMaxParallelApps()
-	}
-	t.line("\tMaximum Parallel Apps : %d", parallel)
-	label := q.GetDefaultNodeLabelExpression()
-	if label == "" {
-		label = "<DEFAULT_PARTITION>"
-	}
-	t.line("\tDefault Node Label expression : %s", label)
-	t.line("\tAccessible Node Labels : %s", strings.Join(q.GetAccessibleNodeLabels(), ","))
-	t.line("\tPreemption : %s", onOff[q.GetPreemptionDisabled()])
-	t.line("\tIntra-queue Preemption : %s", onOff[q.GetIntraQueuePreemptionDisabled()])
-	return s.print(&t)
 }

@@ -13,7 +13,6 @@ import (
 
 	yarnpb "heddle/hadoop-proto/yarn"
 	"heddle/hadoop/conf"
-	"heddle/hadoop/rpc"
 	"heddle/yarn"
 	"heddle/yarn/client"
 	"heddle/yarn/wire"
@@ -24,6 +23,14 @@ type Shell struct {
 	RM    *client.ApplicationClient
 	Types *yarn.ResourceTypes
 	Out   io.Writer
+	Now   func() time.Time // time.Now where nil
+}
+
+func (s *Shell) now() time.Time {
+	if s.Now == nil {
+		return time.Now()
+	}
+	return s.Now()
 }
 
 // Open connects to the ResourceManager of a configuration.
@@ -51,6 +58,12 @@ type text struct{ strings.Builder }
 
 func (t *text) line(format string, args ...any) { fmt.Fprintf(t, format+"\n", args...) }
 
+// say prints one line.
+func (s *Shell) say(format string, args ...any) error {
+	_, err := fmt.Fprintf(s.Out, format+"\n", args...)
+	return err
+}
+
 func (s *Shell) print(t *text) error {
 	_, err := io.WriteString(s.Out, t.String())
 	return err
@@ -72,9 +85,9 @@ func javaTime(ms int64) string {
 	return time.UnixMilli(ms).Format("Mon Jan 02 15:04:05 -0700 2006")
 }
 
-// percent rounds as Java's DecimalFormat("#%") does.
+// percent is Java's DecimalFormat("###.##%"): at most two digits after the point, rounded half to even.
 func percent(f float32) string {
-	return fmt.Sprintf("%.0f%%", math.RoundToEven(float64(f)*100))
+	return strconv.FormatFloat(math.RoundToEven(float64(f)*1e4)/100, 'f', -1, 64) + "%"
 }
 
 // twoDigits is Java's DecimalFormat("#.00"), which writes no zero before the point.
@@ -96,46 +109,8 @@ func orNull(s string) string {
 	return s
 }
 
-// Kill ends an application, and waits until it has ended.
-func (s *Shell) Kill(ctx context.Context, arg string) error {
-	id, err := yarn.ParseApplicationID(arg)
-	if err != nil {
-		return err
-	}
-	report, err := s.report(ctx, id)
-	if err != nil {
-		return err
-	}
-	var t text
-	if yarn.AppState(report.GetYarnApplicationState()).Final() {
-		t.line("Application %s has already finished ", id)
-		return s.print(&t)
-	}
-	t.line("Killing application %s", id)
-	if err := s.print(&t); err != nil {
-		return err
-	}
-	for {
-		resp, err := s.RM.ForceKillApplication(ctx, &yarnpb.KillApplicationRequestProto{ApplicationId: wire.AppID(id)})
-		if err != nil {
-			return fmt.Errorf("killing %s: %w", id, err)
-		}
-		if resp.GetIsKillCompleted() {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(200 * time.Millisecond):
-		}
-	}
-}
-
 func (s *Shell) report(ctx context.Context, id yarn.ApplicationID) (*yarnpb.ApplicationReportProto, error) {
 	resp, err := s.RM.GetApplicationReport(ctx, &yarnpb.GetApplicationReportRequestProto{ApplicationId: wire.AppID(id)})
-	if rpc.IsClass(err, rpc.ClassApplicationNotFound) {
-		return nil, fmt.Errorf("Application with id '%s' doesn't exist in RM or Timeline Server.", id) //nolint:revive // Hadoop's sentence
-	}
 	if err != nil {
 		return nil, fmt.Errorf("asking for %s: %w", id, err)
 	}
