@@ -17,13 +17,13 @@ import (
 	"heddle/hadoop/conf"
 	"heddle/hadoop/security"
 	"heddle/nodemanager/container"
+	"heddle/yarn"
 )
 
 const runtimeKey = "yarn.nodemanager.runtime.linux."
 
-// openDocker connects to the engine where docker is an allowed runtime, and removes what an
-// earlier NodeManager left there.
-func (n *node) openDocker(ctx context.Context) error {
+// openDocker makes a client of the engine where docker is an allowed runtime.
+func (n *node) openDocker() error {
 	if !slices.Contains(n.conf.Strings(runtimeKey+"allowed-runtimes", "default"), "docker") {
 		return nil
 	}
@@ -33,6 +33,15 @@ func (n *node) openDocker(ctx context.Context) error {
 	}
 	n.docker = d
 	n.onClose(func() { _ = d.Close() }) // idle connections
+	return nil
+}
+
+// endDockerLeftovers connects to the engine and removes what an earlier NodeManager left there and nobody knows.
+func (n *node) endDockerLeftovers(ctx context.Context) error {
+	d := n.docker
+	if d == nil {
+		return nil
+	}
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	version, err := d.Ping(ctx)
@@ -40,7 +49,11 @@ func (n *node) openDocker(ctx context.Context) error {
 		n.log.Error("docker is an allowed runtime and its engine does not answer; Docker containers fail until it does", "error", err)
 		return nil
 	}
-	ended, err := d.EndLeftovers(ctx, n.localDirs)
+	known := func(task string) bool {
+		id, err := yarn.ParseContainerID(task)
+		return err == nil && n.manager.Known(id)
+	}
+	ended, err := d.EndLeftovers(ctx, n.localDirs, known)
 	if err != nil {
 		return err
 	}

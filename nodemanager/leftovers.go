@@ -5,9 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"syscall"
 
@@ -16,8 +14,8 @@ import (
 )
 
 // endLeftovers ends processes of containers that an earlier NodeManager started and left: nobody
-// accounts for them any more. A pid is trusted only where its process names the container.
-func endLeftovers(ctx context.Context, localDirs []string, run executor.Executor, log *slog.Logger) error {
+// accounts for them any more. Those that are known are left alone.
+func endLeftovers(ctx context.Context, localDirs []string, run executor.Executor, known func(yarn.ContainerID) bool, log *slog.Logger) error {
 	var errs []error
 	for _, l := range localDirs {
 		files, err := filepath.Glob(filepath.Join(l, "nmPrivate", "*", "*", "*.pid"))
@@ -26,16 +24,18 @@ func endLeftovers(ctx context.Context, localDirs []string, run executor.Executor
 		}
 		for _, f := range files {
 			id := strings.TrimSuffix(filepath.Base(f), ".pid")
-			if _, err := yarn.ParseContainerID(id); err != nil {
+			if c, err := yarn.ParseContainerID(id); err != nil || known(c) {
 				continue
 			}
 			t := &executor.Task{ID: id, PidFile: f, ExitFile: f + ".exitcode"}
 			p, err := run.Reattach(ctx, t)
-			if errors.Is(err, executor.ErrLost) || err == nil && !names(p.PID(), id) {
+			if errors.Is(err, executor.ErrLost) {
 				continue
 			}
 			if err == nil {
-				log.Warn("ending a container that an earlier NodeManager left", "container", id, "pid", p.PID())
+				if p.PID() != 0 {
+					log.Warn("ending a container that an earlier NodeManager left", "container", id, "pid", p.PID())
+				}
 				err = errors.Join(p.Signal(ctx, syscall.SIGKILL), p.Remove(ctx))
 			}
 			if err != nil {
@@ -44,15 +44,4 @@ func endLeftovers(ctx context.Context, localDirs []string, run executor.Executor
 		}
 	}
 	return errors.Join(errs...)
-}
-
-// names reports whether a process has the container's id in its command or environment.
-func names(pid int, id string) bool {
-	for _, f := range []string{"cmdline", "environ"} {
-		b, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/" + f)
-		if err == nil && strings.Contains(string(b), id) {
-			return true
-		}
-	}
-	return false
 }

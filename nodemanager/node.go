@@ -24,6 +24,7 @@ import (
 	"heddle/nodemanager/launch"
 	"heddle/nodemanager/localizer"
 	"heddle/nodemanager/monitor"
+	"heddle/nodemanager/recovery"
 	"heddle/nodemanager/service"
 	"heddle/nodemanager/shuffle"
 	"heddle/nodemanager/tokens"
@@ -91,7 +92,9 @@ type node struct {
 	rpcL     net.Listener
 	web      *hadoophttp.Server
 	webL     net.Listener
+	journal  *recovery.Journal // nil without recovery
 	closers  []func()
+	last     []func() error // after all closers
 	wg       sync.WaitGroup
 }
 
@@ -99,13 +102,16 @@ type node struct {
 func (n *node) open(ctx context.Context) error {
 	n.user = client.CurrentUser(os.Getenv)
 	n.dialer = &fs.Dialer{Conf: n.conf}
+	if err := n.openJournal(); err != nil {
+		return err
+	}
 	if err := n.openDisks(ctx); err != nil {
 		return err
 	}
 	if err := n.openDevices(ctx); err != nil {
 		return err
 	}
-	if err := n.openDocker(ctx); err != nil {
+	if err := n.openDocker(); err != nil {
 		return err
 	}
 	if err := n.listen(ctx); err != nil {
@@ -120,7 +126,13 @@ func (n *node) open(ctx context.Context) error {
 	if err := n.openRPC(); err != nil {
 		return err
 	}
-	return n.openWeb()
+	if err := n.openWeb(); err != nil {
+		return err
+	}
+	if err := n.recover(ctx); err != nil {
+		return err
+	}
+	return n.endDockerLeftovers(ctx)
 }
 
 func (n *node) close() {
@@ -129,36 +141,42 @@ func (n *node) close() {
 	}
 }
 
+// onClosed runs f when all is closed.
+func (n *node) onClosed(f func() error) { n.last = append(n.last, f) }
+
 func (n *node) onClose(f func()) { n.closers = append(n.closers, f) }
 
 func (n *node) openDisks(ctx context.Context) error {
 	n.exec = process.New(process.Config{Cgroups: process.Cgroups{Root: n.cgroupRoot, Parent: n.cgroupParent}, ExitFileTimeout: n.exitFileTimeout, Log: n.log})
-	if err := endLeftovers(ctx, n.localDirs, n.exec, n.log); err != nil {
-		return err
-	}
 	var err error
+	if n.journal == nil {
+		if err := endLeftovers(ctx, n.localDirs, n.exec, func(yarn.ContainerID) bool { return false }, n.log); err != nil {
+			return err
+		}
+	}
 	if n.dirs, err = dirs.Open(n.localDirs, n.logDirs, n.disks); err != nil {
 		return err
+	}
+	if n.journal != nil {
+		return nil
 	}
 	old, err := n.dirs.SetAside(time.Now())
 	if err != nil {
 		return fmt.Errorf("set the caches of an earlier NodeManager aside: %w", err)
 	}
-	n.wg.Go(func() {
-		for _, p := range old {
-			if err := dirs.RemoveAll(p); err != nil {
-				n.log.Warn("an old cache could not be removed", "dir", p, "error", err)
-			}
-		}
-	})
+	n.removeLater(old)
 	return nil
 }
 
 func (n *node) listen(ctx context.Context) error {
-	var err error
-	if n.rpcL, err = hadoophttp.Listen(ctx, n.address, "yarn.nodemanager.address"); err != nil {
+	address, err := n.samePort("rpc", n.address)
+	if err != nil {
 		return err
 	}
+	if n.rpcL, err = hadoophttp.Listen(ctx, address, "yarn.nodemanager.address"); err != nil {
+		return err
+	}
+	n.notePort("rpc", n.rpcL.Addr())
 	n.onClose(func() { _ = n.rpcL.Close() }) // closed already where it was served
 	if n.webL, err = hadoophttp.Listen(ctx, n.webAddress, "yarn.nodemanager.webapp.address"); err != nil {
 		return err
@@ -181,12 +199,17 @@ func (n *node) openShuffle() error {
 	if !n.shuffle {
 		return nil
 	}
-	s, err := shuffle.Start(shuffle.Config{Address: n.shuffleAddress, MaxConnections: n.shuffleConnections, KeepAlive: n.shuffleKeepAlive,
+	address, err := n.samePort("shuffle", n.shuffleAddress)
+	if err != nil {
+		return err
+	}
+	s, err := shuffle.Start(shuffle.Config{Address: address, Journal: n.journal, MaxConnections: n.shuffleConnections, KeepAlive: n.shuffleKeepAlive,
 		KeepAliveTime: n.shuffleKeepAliveTime, Files: n.dirs, Account: n.accounts.of, Log: n.log})
 	if err != nil {
 		return err
 	}
 	n.shuffler = s
+	n.notePort("shuffle", &net.TCPAddr{Port: s.Port()})
 	n.onClose(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 		defer cancel()
@@ -199,10 +222,10 @@ func (n *node) openShuffle() error {
 
 func (n *node) openContainers() error {
 	n.local = localizer.New(localizer.Config{Dirs: n.dirs, Dialer: n.dialer, SystemUser: n.user, Fetches: n.fetches, TargetBytes: n.cacheTarget,
-		FilesPerDir: n.filesPerDir, Now: time.Now, Log: n.log})
+		FilesPerDir: n.filesPerDir, Journal: n.journal, Now: time.Now, Log: n.log})
 	n.onClose(n.local.Close)
 	cfg := container.Config{
-		Dirs: n.dirs, Localizer: n.local, Aux: services{n.shuffler}, Devices: n.devices, LogRetention: n.logRetention,
+		Dirs: n.dirs, Localizer: n.local, Aux: services{n.shuffler}, Devices: n.devices, LogRetention: n.logRetention, Journal: n.journal,
 		Process: n.exec, Account: n.accounts.of,
 		Node: func() yarn.NodeID { return n.id }, HTTPPort: func() int { return n.httpPort },
 		HomeDir: n.homeDir, AdminEnv: n.adminEnv, Whitelist: n.whitelist, HostEnv: environ(), Java: &launch.Java{},
@@ -237,7 +260,7 @@ func (n *node) openRPC() error {
 		return err
 	}
 	id := func() yarn.NodeID { return n.id }
-	n.nm, n.ct = &tokens.NM{Node: id}, &tokens.Containers{Node: id}
+	n.nm, n.ct = &tokens.NM{Node: id, Journal: n.journal}, &tokens.Containers{Node: id, Journal: n.journal}
 	n.link = updater.New(updater.Config{
 		Addresses: n.trackers, User: n.user, Node: n.id, HTTPPort: n.httpPort, Version: HadoopVersion, Types: n.types,
 		Total: func() yarn.Resource { return n.total }, Physical: n.physical, Manager: n.manager, NMTokens: n.nm, Containers: n.ct,
@@ -326,13 +349,18 @@ func (n *node) serve(ctx context.Context) error {
 	}
 	stopCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
 	defer cancel()
-	stopErr := n.manager.Close(stopCtx)
+	stays, stopErr := n.end(stopCtx, err)
 	stopLink()
 	<-linkEnded
-	n.link.Unregister(stopCtx)
+	if !stays {
+		n.link.Unregister(stopCtx)
+	}
 	stopErr = errors.Join(stopErr, ended("rpc", n.rpc.Shutdown(stopCtx)), ended("web", n.web.Shutdown(stopCtx)))
 	n.close()
 	n.wg.Wait()
+	for _, f := range n.last {
+		stopErr = errors.Join(stopErr, f())
+	}
 	return errors.Join(err, stopErr)
 }
 

@@ -45,9 +45,6 @@ func refuse(c *conf.Config) error {
 
 // warn names what the configuration asks for and this NodeManager does not do yet, where that is harmless.
 func warn(c *conf.Config, log *slog.Logger) {
-	if strings.EqualFold(c.String("yarn.nodemanager.recovery.enabled", "false"), "true") {
-		log.Warn("yarn.nodemanager.recovery.enabled: after a restart of the NodeManager its containers are not taken over yet; those it finds are ended, and their applications get them reported as lost")
-	}
 	for _, key := range []string{"yarn.nodemanager.health-checker.script.path", "yarn.nodemanager.node-labels.provider", "yarn.nodemanager.node-attributes.provider"} {
 		if c.String(key, "") != "" {
 			log.Warn("a key is not supported yet and has no effect", "key", key, "value", c.String(key, ""), "file", c.Source(key))

@@ -62,6 +62,8 @@ type settings struct {
 	gpus                 bool
 	aclEnabled           bool
 	maxRPCLength         int
+	recovery, supervised bool
+	recoveryDir          string
 }
 
 // Values of keys that count when a key is not set; Hadoop's own.
@@ -107,6 +109,9 @@ func (s *settings) readAddresses(v *conf.Values) {
 	s.maxWait = v.Duration("yarn.nodemanager.resourcemanager.connect.max-wait.ms", v.Duration("yarn.resourcemanager.connect.max-wait.ms", 900*second, millisecond), millisecond)
 	s.maxRPCLength = v.Int("ipc.maximum.data.length", 128<<20)
 	s.aclEnabled = v.Bool("yarn.acl.enable", false)
+	s.recovery = v.Bool("yarn.nodemanager.recovery.enabled", false)
+	s.supervised = v.Bool("yarn.nodemanager.recovery.supervised", false)
+	s.recoveryDir = localPath(v.String("yarn.nodemanager.recovery.dir", v.String("hadoop.tmp.dir", "/tmp")+"/yarn-nm-recovery"))
 }
 
 // readTrackers lists the ResourceManagers: those of yarn.resourcemanager.ha.rm-ids under HA.

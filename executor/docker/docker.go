@@ -122,20 +122,30 @@ func (e *Executor) Start(ctx context.Context, t *executor.Task) (executor.Proces
 	return p, os.WriteFile(t.PidFile, []byte(strconv.Itoa(p.pid)+"\n"), 0o644)
 }
 
-// Reattach implements executor.Executor.
+// Reattach implements executor.Executor. A container that was made and not started when its daemon died is removed:
+// it never ran, and nobody may start it later.
 func (e *Executor) Reattach(ctx context.Context, t *executor.Task) (executor.Process, error) {
-	p := &process{exec: e, task: t, id: t.ID}
-	if err := p.inspect(ctx); err != nil {
-		if cerrdefs.IsNotFound(err) {
-			return nil, fmt.Errorf("reattach %s: %w", t.ID, executor.ErrLost)
-		}
-		return nil, err
+	c, err := e.cli.ContainerInspect(ctx, t.ID)
+	if cerrdefs.IsNotFound(err) {
+		return nil, fmt.Errorf("reattach %s: %w", t.ID, executor.ErrLost)
 	}
+	if err != nil {
+		return nil, fmt.Errorf("reattach %s: %w", t.ID, err)
+	}
+	p := &process{exec: e, task: t, id: c.ID}
+	if c.State.Status == container.StateCreated {
+		if err := p.Remove(ctx); err != nil {
+			return nil, err
+		}
+		return nil, fmt.Errorf("reattach %s: %w", t.ID, executor.ErrLost)
+	}
+	p.note(c)
 	return p, nil
 }
 
-// EndLeftovers removes the containers whose work directory lies below one of dirs, and returns their tasks.
-func (e *Executor) EndLeftovers(ctx context.Context, dirs []string) ([]string, error) {
+// EndLeftovers removes the containers whose work directory lies below one of dirs and whose task is not known, and
+// returns their tasks.
+func (e *Executor) EndLeftovers(ctx context.Context, dirs []string, known func(task string) bool) ([]string, error) {
 	list, err := e.cli.ContainerList(ctx, container.ListOptions{All: true, Filters: filters.NewArgs(filters.Arg("label", labelTask))})
 	if err != nil {
 		return nil, fmt.Errorf("list Docker containers: %w", err)
@@ -143,7 +153,7 @@ func (e *Executor) EndLeftovers(ctx context.Context, dirs []string) ([]string, e
 	var ended []string
 	for _, c := range list {
 		for _, d := range dirs {
-			if !strings.HasPrefix(c.Labels[labelWork], d+"/") {
+			if !strings.HasPrefix(c.Labels[labelWork], d+"/") || known(c.Labels[labelTask]) {
 				continue
 			}
 			if err := e.cli.ContainerRemove(ctx, c.ID, container.RemoveOptions{Force: true}); err != nil && !cerrdefs.IsNotFound(err) {
@@ -235,6 +245,11 @@ func (p *process) inspect(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("inspect Docker container %s: %w", p.task.ID, err)
 	}
+	p.note(c)
+	return nil
+}
+
+func (p *process) note(c container.InspectResponse) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.pid, p.addresses = c.State.Pid, nil
@@ -243,7 +258,6 @@ func (p *process) inspect(ctx context.Context) error {
 			p.addresses = append(p.addresses, n.IPAddress)
 		}
 	}
-	return nil
 }
 
 func (p *process) PID() int {

@@ -74,6 +74,9 @@ func (e *Executor) Start(_ context.Context, t *executor.Task) (executor.Process,
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("start %s: %w", t.ID, err), group.remove())
 	}
+	if err := forget(t); err != nil {
+		return nil, errors.Join(fmt.Errorf("start %s: %w", t.ID, err), group.remove())
+	}
 	p := &process{exec: e, task: t, group: group, done: make(chan struct{})}
 	if err := p.launch(wrapper); err != nil {
 		return nil, errors.Join(fmt.Errorf("start %s: %w", t.ID, err), group.remove())
@@ -114,19 +117,10 @@ func (p *process) launch(wrapper string) error {
 	}
 }
 
-// Reattach implements executor.Executor.
-func (e *Executor) Reattach(_ context.Context, t *executor.Task) (executor.Process, error) {
-	pid, err := readNumber(t.PidFile)
-	if err != nil {
-		return nil, fmt.Errorf("reattach %s: %w: %w", t.ID, executor.ErrLost, err)
-	}
-	return &process{exec: e, task: t, pid: pid, group: e.cgroups.open(t.ID)}, nil
-}
-
 type process struct {
 	exec   *Executor
 	task   *executor.Task
-	pid    int
+	pid    int // 0 where a reattached task's process is gone and the number may be another's
 	group  *cgroup
 	done   chan struct{} // nil when reattached; closed when the wrapper ended
 	waited error         // of the wrapper; set before done is closed
@@ -144,7 +138,7 @@ func (p *process) Wait(ctx context.Context) (int, error) {
 		case <-p.done:
 		}
 	}
-	for processGroupAlive(p.pid) && !fileExists(p.task.ExitFile) {
+	for p.pid != 0 && processGroupAlive(p.pid) && !fileExists(p.task.ExitFile) {
 		if err := pause(ctx, pollInterval); err != nil {
 			return 0, err
 		}
@@ -166,7 +160,10 @@ func (p *process) Wait(ctx context.Context) (int, error) {
 
 // Signal implements executor.Process.
 func (p *process) Signal(_ context.Context, s syscall.Signal) error {
-	err := syscall.Kill(-p.pid, s)
+	var err error
+	if p.pid != 0 {
+		err = syscall.Kill(-p.pid, s)
+	}
 	if s == syscall.SIGKILL {
 		for _, pid := range p.everybody() {
 			if e := syscall.Kill(pid, s); err == nil && !errors.Is(e, syscall.ESRCH) {
@@ -185,6 +182,13 @@ func (p *process) members() []int {
 	if pids, ok := p.group.pids(); ok {
 		return pids
 	}
+	return p.session()
+}
+
+func (p *process) session() []int {
+	if p.pid == 0 { // session 0 is the kernel's
+		return nil
+	}
 	return sessionPIDs(p.pid)
 }
 
@@ -194,7 +198,7 @@ func (p *process) everybody() []int {
 	if pids, ok := p.group.pids(); ok {
 		return pids
 	}
-	return union(sessionPIDs(p.pid), markedPIDs("CONTAINER_ID="+p.task.ID))
+	return union(p.session(), markedPIDs("CONTAINER_ID="+p.task.ID))
 }
 
 // Usage implements executor.Process.

@@ -41,16 +41,17 @@ exit $rc
 `, quote(session), quote(exitFile+".tmp"), quote(exitFile+".tmp"), quote(exitFile))
 }
 
-// sessionScript runs in a session of its own: it joins the cgroups, notes its pid and becomes the task, so
-// that the noted pid is the task's process, group and session from the moment that it can be read.
+// sessionScript runs in a session of its own: it joins the cgroups, notes its birth and its pid and becomes the
+// task, so that the noted pid is the task's process, group and session from the moment that it can be read. The
+// pid file must be new: one that is there says that nobody waits for this task any more (see fence).
 func sessionScript(t *executor.Task, joins []string) string {
 	var b strings.Builder
 	b.WriteString("#!/bin/bash\nset -e\n")
 	for _, f := range joins {
 		fmt.Fprintf(&b, "echo $$ > %s\n", quote(f))
 	}
-	tmp := quote(t.PidFile + ".tmp")
-	fmt.Fprintf(&b, "echo $$ > %s\n/bin/mv -f %s %s\nexec ", tmp, tmp, quote(t.PidFile))
+	fmt.Fprintf(&b, "read -r boot < %s\nread -r stat < /proc/$$/stat\necho \"$boot $stat\" > %s\n", bootIDFile, quote(birthFile(t)))
+	fmt.Fprintf(&b, "set -C\necho $$ > %s\nset +C\nexec ", quote(t.PidFile))
 	if t.RunAs != nil {
 		fmt.Fprintf(&b, "setpriv --reuid=%d --regid=%d --init-groups ", t.RunAs.UID, t.RunAs.GID)
 	}

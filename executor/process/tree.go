@@ -20,6 +20,7 @@ const (
 type stat struct {
 	state        byte
 	group, sid   int
+	start        int64 // in ticks after the machine's start
 	ticks        int64
 	virtualBytes int64
 	residentKB   int64
@@ -45,7 +46,7 @@ func parseStat(b []byte) (stat, bool) {
 	}
 	n := func(i int) int64 { v, _ := strconv.ParseInt(f[i], 10, 64); return v }
 	return stat{
-		state: f[0][0], group: int(n(2)), sid: int(n(3)), ticks: n(11) + n(12),
+		state: f[0][0], group: int(n(2)), sid: int(n(3)), ticks: n(11) + n(12), start: n(19),
 		virtualBytes: n(20), residentKB: n(21) * pageKB * int64(os.Getpagesize()/4096),
 	}, true
 }

@@ -1,10 +1,11 @@
 package container
 
 import (
-	"context"
+	"slices"
 	"time"
 
 	"heddle/executor"
+	"heddle/nodemanager/recovery"
 	"heddle/yarn"
 )
 
@@ -17,8 +18,11 @@ type app struct {
 	Logs       LogContext
 	Created    time.Time
 	containers map[yarn.ContainerID]*Container
+	ended      []FinishedContainer // of an earlier NodeManager's time
 	finishing  bool
 	done       chan struct{}
+
+	wasFinishing, uploaded bool // when it was recovered
 }
 
 func newApp(m *Manager, first *Container) *app {
@@ -81,6 +85,7 @@ func (m *Manager) FinishApp(id yarn.ApplicationID, reason string) {
 		return
 	}
 	a.finishing = true
+	m.cfg.Journal.Note(a.record())
 	containers := make([]*Container, 0, len(a.containers))
 	for _, c := range a.containers {
 		containers = append(containers, c)
@@ -97,15 +102,31 @@ func (m *Manager) finish(a *app, containers []*Container) {
 	defer close(a.done)
 	f := FinishedApp{ID: a.ID, User: a.User, Owner: a.owner, ACLs: a.ACLs, Logs: a.Logs}
 	for _, c := range containers {
-		<-c.done
-		f.Containers = append(f.Containers, FinishedContainer{c.ID, c.Status().Exit, c.Grant.Master})
+		select {
+		case <-c.done:
+		case <-m.away.Done():
+			return
+		}
 	}
+	f.Containers = a.finished(containers)
 	m.cfg.Aux.StopApp(a.ID)
 	m.cfg.Localizer.RemoveApp(a.User, a.ID)
 	m.removeDirs(a)
-	m.uploadLogs(f)
+	if !a.uploaded {
+		m.uploadLogs(f)
+	} else {
+		m.logsUploaded(f.ID)
+	}
+	if m.away.Err() != nil {
+		return
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	changes := []recovery.Change{recovery.Delete(keyApp + a.ID.String()), recovery.Delete(keyUploaded + a.ID.String())}
+	for _, c := range f.Containers {
+		changes = append(append(changes, forgetContainer(c.ID)...), recovery.Delete(keyEnded+a.ID.String()+"/"+c.ID.String()))
+	}
+	m.cfg.Journal.Note(changes...)
 	delete(m.apps, a.ID)
 	for _, c := range containers {
 		if m.containers[c.ID] == c {
@@ -132,32 +153,49 @@ func (m *Manager) uploadLogs(f FinishedApp) {
 		return
 	}
 	m.report(LogReport{App: f.ID, State: LogRunning})
-	ctx := context.WithoutCancel(m.ctx)
-	err := m.cfg.Uploader.Upload(ctx, f)
+	err := m.cfg.Uploader.Upload(m.away, f)
+	if m.away.Err() != nil {
+		return // the next NodeManager begins anew
+	}
 	if err != nil {
 		m.cfg.Log.Error("logs were not uploaded; they stay on this node", "application", f.ID, "error", err)
 		m.report(LogReport{App: f.ID, State: LogFailed, Diagnostics: err.Error()})
 		m.retainLogs(f.ID)
 		return
 	}
-	m.report(LogReport{App: f.ID, State: LogSucceeded})
-	remove := func() error { return m.cfg.Dirs.RemoveAppLogs(f.ID) }
+	m.logsUploaded(f.ID)
+}
+
+// logsUploaded removes the local files of logs that are where they belong.
+func (m *Manager) logsUploaded(id yarn.ApplicationID) {
+	if err := m.cfg.Journal.Save(recovery.Put(keyUploaded+id.String(), true)); err != nil {
+		m.cfg.Log.Warn("that logs were uploaded is not remembered", "application", id, "error", err)
+	}
+	m.report(LogReport{App: id, State: LogSucceeded})
+	remove := func() error { return m.cfg.Dirs.RemoveAppLogs(id) }
 	if m.cfg.DeleteDelay > 0 {
 		m.deleteLater(remove)
 		return
 	}
 	if err := remove(); err != nil {
-		m.cfg.Log.Warn("uploaded logs could not be removed", "application", f.ID, "error", err)
+		m.cfg.Log.Warn("uploaded logs could not be removed", "application", id, "error", err)
 	}
 }
 
 func (m *Manager) retainLogs(id yarn.ApplicationID) {
+	until := m.cfg.Now().Add(m.cfg.LogRetention)
+	m.cfg.Journal.Note(recovery.Put(keyRetain+id.String(), until))
+	m.retainUntil(id, until)
+}
+
+func (m *Manager) retainUntil(id yarn.ApplicationID, until time.Time) {
 	m.wg.Go(func() {
 		select {
 		case <-m.closed:
 			return
-		case <-time.After(m.cfg.LogRetention):
+		case <-time.After(until.Sub(m.cfg.Now())):
 		}
+		m.cfg.Journal.Note(recovery.Delete(keyRetain + id.String()))
 		if err := m.cfg.Dirs.RemoveAppLogs(id); err != nil {
 			m.cfg.Log.Warn("old logs could not be removed", "application", id, "error", err)
 		}
@@ -167,6 +205,7 @@ func (m *Manager) retainLogs(id yarn.ApplicationID) {
 func (m *Manager) report(r LogReport) {
 	m.mu.Lock()
 	m.reports = append(m.reports, r)
+	m.cfg.Journal.Note(recovery.Put(keyReport+r.App.String(), r))
 	m.mu.Unlock()
 	m.tellRM()
 }
@@ -182,5 +221,11 @@ func (m *Manager) LogReports() []LogReport {
 func (m *Manager) Acknowledge(n int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.reports = m.reports[min(n, len(m.reports)):]
+	n = min(n, len(m.reports))
+	for _, r := range m.reports[:n] {
+		if !slices.ContainsFunc(m.reports[n:], func(o LogReport) bool { return o.App == r.App }) {
+			m.cfg.Journal.Note(recovery.Delete(keyReport + r.App.String()))
+		}
+	}
+	m.reports = m.reports[n:]
 }

@@ -14,6 +14,7 @@ import (
 
 	"heddle/executor"
 	"heddle/nodemanager/localizer"
+	"heddle/nodemanager/recovery"
 	"heddle/statemachine"
 	"heddle/yarn"
 )
@@ -85,10 +86,11 @@ const (
 	evExited
 	evKill
 	evCleaned
+	evReattach
 )
 
 func (e event) String() string {
-	return [...]string{"INIT", "LOCALIZED", "LOCALIZE_FAILED", "LAUNCHED", "LAUNCH_FAILED", "EXITED", "KILL", "CLEANED"}[e]
+	return [...]string{"INIT", "LOCALIZED", "LOCALIZE_FAILED", "LAUNCHED", "LAUNCH_FAILED", "EXITED", "KILL", "CLEANED", "REATTACH"}[e]
 }
 
 // lifecycle lists every legal step. Actions run under the container's lock: they only start
@@ -101,6 +103,8 @@ func steps() statemachine.Table[State, event, *Container] {
 	return statemachine.Table[State, event, *Container]{
 		{From: New, On: evInit, To: []State{Localizing}, Action: (*Container).startLocalizing},
 		{From: New, On: evKill, To: []State{Ending}, Action: (*Container).startCleanup},
+		{From: New, On: evReattach, To: []State{Launching}, Action: (*Container).startReattach},
+		{From: New, On: evExited, To: []State{Ending}, Action: (*Container).startCleanup},
 
 		{From: Localizing, On: evLocalized, To: []State{Launching}, Action: (*Container).startLaunch},
 		{From: Localizing, On: evLocalizeFailed, To: []State{Ending}, Action: (*Container).startCleanup},
@@ -138,6 +142,7 @@ type Container struct {
 	done    chan struct{} // closed in Done
 	ctx     context.Context
 	cancel  context.CancelFunc // interrupts localizing and launching
+	saved   *saved             // of an earlier NodeManager; nil for a container of this one
 
 	mu          sync.Mutex
 	state       State
@@ -221,6 +226,7 @@ func (c *Container) Kill(exit yarn.ExitStatus, reason string) {
 		c.killed = true
 		c.exit = exit
 		c.note(reason)
+		c.mgr.cfg.Journal.Note(recovery.Put(partKey(c.ID, partKill), savedKill{exit, c.diagnostics}))
 	}
 	c.step(evKill)
 }
@@ -265,6 +271,9 @@ func (c *Container) startLocalizing() State {
 		res, err := c.mgr.cfg.Localizer.Localize(c.ctx, c.request())
 		c.mu.Lock()
 		defer c.mu.Unlock()
+		if c.mgr.away.Err() != nil {
+			return
+		}
 		if err == nil {
 			c.localized = res
 			c.step(evLocalized)

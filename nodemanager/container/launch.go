@@ -25,6 +25,9 @@ func (c *Container) startLaunch() State {
 		p, err := c.launch(c.ctx)
 		c.mu.Lock()
 		defer c.mu.Unlock()
+		if c.mgr.away.Err() != nil {
+			return
+		}
 		if err != nil {
 			if !c.killed {
 				c.exit = exitNotStarted
@@ -49,6 +52,9 @@ func (c *Container) launch(ctx context.Context) (executor.Process, error) {
 	c.task = t
 	c.mu.Unlock()
 	if err := c.exec.Prepare(ctx, t); err != nil {
+		return nil, err
+	}
+	if err := c.saveLaunch(t); err != nil {
 		return nil, err
 	}
 	return c.exec.Start(ctx, t)
@@ -226,9 +232,12 @@ func (c *Container) links(name, target string) []launch.Link {
 func (c *Container) startWaiting() State {
 	p := c.process
 	c.mgr.wg.Go(func() {
-		code, err := p.Wait(context.WithoutCancel(c.ctx))
+		code, err := p.Wait(c.mgr.away)
 		c.mu.Lock()
 		defer c.mu.Unlock()
+		if err != nil && c.mgr.away.Err() != nil {
+			return
+		}
 		c.exited(code, err)
 		c.step(evExited)
 	})
@@ -257,6 +266,8 @@ func (c *Container) startStopping() State {
 		for pause := grace; ; pause = min(pause*2+time.Second, 30*time.Second) {
 			select {
 			case <-c.done:
+				return
+			case <-c.mgr.away.Done():
 				return
 			case <-time.After(pause):
 			}
@@ -314,13 +325,24 @@ func (c *Container) exited(code int, err error) {
 func (c *Container) startCleanup() State {
 	p := c.process
 	c.mgr.wg.Go(func() {
-		ctx := context.WithoutCancel(c.ctx)
+		ctx := c.mgr.away
 		var errs []error
+		private := c.mgr.cfg.Dirs.RemovePrivate
+		if err := c.saveExit(); err != nil {
+			c.mgr.cfg.Log.Error("an exit status is not remembered; its file stays", "container", c.ID, "error", err)
+			private = func(yarn.ContainerID) error { return nil }
+		}
+		if p == nil {
+			p = c.straggling()
+		}
 		if p != nil {
 			for { // the devices and the grant are free only when the processes are gone
 				err := p.Remove(ctx)
 				if err == nil {
 					break
+				}
+				if ctx.Err() != nil {
+					return
 				}
 				c.mgr.cfg.Log.Warn("a container is not gone yet", "container", c.ID, "error", err)
 				time.Sleep(time.Second)
@@ -329,9 +351,9 @@ func (c *Container) startCleanup() State {
 		c.mgr.cfg.Devices.Release(c.ID)
 		c.mgr.cfg.Localizer.Release(c.ID)
 		if c.mgr.cfg.DeleteDelay == 0 {
-			errs = append(errs, c.mgr.cfg.Dirs.RemoveContainer(c.User, c.ID))
+			errs = append(errs, c.mgr.cfg.Dirs.RemoveWork(c.User, c.ID), private(c.ID))
 		} else {
-			c.mgr.deleteLater(func() error { return c.mgr.cfg.Dirs.RemoveContainer(c.User, c.ID) })
+			c.mgr.deleteLater(func() error { return errors.Join(c.mgr.cfg.Dirs.RemoveWork(c.User, c.ID), private(c.ID)) })
 		}
 		if err := errors.Join(errs...); err != nil {
 			c.mgr.cfg.Log.Warn("a container's directories could not be removed", "container", c.ID, "error", err)

@@ -15,6 +15,8 @@ import (
 const life = `
 NEW        INIT            LOCALIZING
 NEW        KILL            ENDING
+NEW        REATTACH        LAUNCHING
+NEW        EXITED          ENDING
 LOCALIZING LOCALIZED       LAUNCHING
 LOCALIZING LOCALIZE_FAILED ENDING
 LOCALIZING KILL            KILLING
@@ -50,7 +52,7 @@ func TestEveryPairOfStateAndEvent(t *testing.T) {
 		got[s.From.String()+" "+s.On.String()] = s.To[0].String()
 	}
 	for s := New; s <= Done; s++ {
-		for e := evInit; e <= evCleaned; e++ {
+		for e := evInit; e <= evReattach; e++ {
 			pair := s.String() + " " + e.String()
 			if got[pair] != want[pair] {
 				t.Errorf("%s leads to %q, want %q", pair, got[pair], want[pair])

@@ -15,6 +15,7 @@ import (
 	"heddle/nodemanager/dirs"
 	"heddle/nodemanager/launch"
 	"heddle/nodemanager/localizer"
+	"heddle/nodemanager/recovery"
 	"heddle/yarn"
 )
 
@@ -30,6 +31,7 @@ type Aux interface {
 // Devices assigns GPUs.
 type Devices interface {
 	Assign(c yarn.ContainerID, r yarn.Resource) (uuids []string, err error)
+	Restore(c yarn.ContainerID, uuids []string)
 	Release(c yarn.ContainerID)
 	Counted() bool
 }
@@ -64,6 +66,7 @@ type Config struct {
 	Devices      Devices
 	Uploader     Uploader // nil: logs stay here for LogRetention
 	LogRetention time.Duration
+	Journal      *recovery.Journal // nil: nothing is remembered over a restart
 	Process      executor.Executor
 	DockerExec   executor.Executor // nil: no Docker containers
 	// CheckRuntime refuses an environment that asks for a kind of container that is not allowed here.
@@ -101,6 +104,8 @@ type Manager struct {
 	stop   context.CancelFunc
 	news   chan struct{} // something for the ResourceManager
 	closed chan struct{}
+	away   context.Context // ends with Leave: what runs goes on without this NodeManager
+	leave  context.CancelFunc
 
 	mu         sync.Mutex
 	apps       map[yarn.ApplicationID]*app
@@ -120,6 +125,7 @@ func NewManager(cfg Config) *Manager {
 	m := &Manager{cfg: cfg, news: make(chan struct{}, 1), closed: make(chan struct{}), apps: map[yarn.ApplicationID]*app{},
 		containers: map[yarn.ContainerID]*Container{}, removed: map[yarn.ContainerID]time.Time{}}
 	m.ctx, m.stop = context.WithCancel(context.Background())
+	m.away, m.leave = context.WithCancel(context.Background())
 	return m
 }
 
@@ -141,8 +147,8 @@ type UnknownAux struct{ Name string }
 
 func (e *UnknownAux) Error() string { return "The auxService:" + e.Name + " does not exist" }
 
-// Start takes a container over. It returns before the container runs.
-func (m *Manager) Start(s Spec) error {
+// Start takes a container over, and remembers it together with claim. It returns before the container runs.
+func (m *Manager) Start(s Spec, claim recovery.Change) error {
 	if err := m.check(s); err != nil {
 		return err
 	}
@@ -150,11 +156,7 @@ func (m *Manager) Start(s Spec) error {
 	if err != nil {
 		return err
 	}
-	c := &Container{Spec: s, Started: m.cfg.Now(), mgr: m, owner: owner, done: make(chan struct{}), exit: yarn.ExitInvalid, exec: m.cfg.Process}
-	c.ctx, c.cancel = context.WithCancel(m.ctx)
-	if m.cfg.WantsDocker(s.Launch.Env) {
-		c.exec = m.cfg.DockerExec
-	}
+	c := m.newContainer(s, m.cfg.Now(), owner)
 	if err := m.add(c); err != nil {
 		c.cancel()
 		return err
@@ -164,12 +166,68 @@ func (m *Manager) Start(s Spec) error {
 			m.cfg.Log.Warn("service data is not usable; the container starts all the same", "container", s.ID, "error", err)
 		}
 	}
+	if err := m.remember(c, claim); err != nil {
+		m.disown(c)
+		return err
+	}
 	if err := m.cfg.Dirs.MakeApp(s.User, s.ID.Attempt.Application, owner); err != nil {
 		c.Kill(exitNotStarted, err.Error())
 		return nil
 	}
 	c.fire(evInit)
 	return nil
+}
+
+func (m *Manager) newContainer(s Spec, started time.Time, owner *executor.Account) *Container {
+	c := &Container{Spec: s, Started: started, mgr: m, owner: owner, done: make(chan struct{}), exit: yarn.ExitInvalid, exec: m.cfg.Process}
+	c.ctx, c.cancel = context.WithCancel(m.ctx)
+	if m.cfg.WantsDocker(s.Launch.Env) && m.cfg.DockerExec != nil {
+		c.exec = m.cfg.DockerExec
+	}
+	return c
+}
+
+// remember makes the acceptance durable; the caller answers after that.
+func (m *Manager) remember(c *Container, claim recovery.Change) error {
+	m.mu.Lock()
+	a := m.apps[c.ID.Attempt.Application]
+	if a == nil {
+		m.mu.Unlock()
+		return fmt.Errorf("application %s has finished on this node", c.ID.Attempt.Application)
+	}
+	record := a.record()
+	m.mu.Unlock()
+	err := m.cfg.Journal.Save(record, recovery.Put(partKey(c.ID, partSpec), savedSpec{c.Spec, c.Started}), claim)
+	if err != nil {
+		return fmt.Errorf("the container cannot be remembered over a restart and is not accepted: %w", err)
+	}
+	return nil
+}
+
+// disown takes back a container that was not accepted after all.
+func (m *Manager) disown(c *Container) {
+	c.cancel()
+	c.mu.Lock()
+	untouched := c.state == New
+	if untouched {
+		c.state = Done
+		close(c.done)
+	}
+	c.mu.Unlock()
+	if !untouched {
+		return // it is being ended already, and goes that way
+	}
+	m.mu.Lock()
+	a := m.apps[c.ID.Attempt.Application]
+	delete(m.containers, c.ID)
+	if a != nil {
+		delete(a.containers, c.ID)
+	}
+	empty := a != nil && len(a.containers) == 0 && len(a.ended) == 0
+	m.mu.Unlock()
+	if empty {
+		m.FinishApp(a.ID, "its first container was not accepted")
+	}
 }
 
 func (m *Manager) check(s Spec) error {
@@ -253,6 +311,11 @@ func (m *Manager) Remove(id yarn.ContainerID) {
 		return
 	}
 	m.forget(c)
+	changes := forgetContainer(id)
+	if m.apps[id.Attempt.Application] != nil {
+		changes = append(changes, recovery.Put(keyEnded+id.Attempt.Application.String()+"/"+id.String(), FinishedContainer{id, c.exit, c.Grant.Master}))
+	}
+	m.cfg.Journal.Note(changes...)
 	for other, at := range m.removed {
 		if m.cfg.Now().Sub(at) > keepRemoved {
 			delete(m.removed, other)
@@ -306,5 +369,6 @@ func (m *Manager) Close(ctx context.Context) error {
 	if err == nil {
 		m.wg.Wait()
 	}
+	m.leave() // what could not be ended in time is left alone
 	return err
 }

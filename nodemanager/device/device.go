@@ -65,6 +65,15 @@ func (s *Set) Assign(c yarn.ContainerID, r yarn.Resource) ([]string, error) {
 	return own, nil
 }
 
+// Restore gives a container of an earlier NodeManager the devices that it has.
+func (s *Set) Restore(c yarn.ContainerID, uuids []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, id := range uuids {
+		s.owner[id] = c
+	}
+}
+
 // Release frees a container's devices.
 func (s *Set) Release(c yarn.ContainerID) {
 	s.mu.Lock()

@@ -13,11 +13,20 @@ import (
 	"heddle/yarn"
 )
 
-// RemoveContainer removes a container's work and private directories.
-func (s *Set) RemoveContainer(user string, c yarn.ContainerID) error {
+// RemoveWork removes a container's work directories.
+func (s *Set) RemoveWork(user string, c yarn.ContainerID) error {
 	var errs []error
 	for _, l := range s.local {
-		errs = append(errs, RemoveAll(ContainerDir(l, user, c)), RemoveAll(PrivateDir(l, c)))
+		errs = append(errs, RemoveAll(ContainerDir(l, user, c)))
+	}
+	return errors.Join(errs...)
+}
+
+// RemovePrivate removes what only the NodeManager has of a container.
+func (s *Set) RemovePrivate(c yarn.ContainerID) error {
+	var errs []error
+	for _, l := range s.local {
+		errs = append(errs, RemoveAll(PrivateDir(l, c)))
 	}
 	return errors.Join(errs...)
 }
@@ -100,6 +109,31 @@ func (s *Set) SetAside(now time.Time) ([]string, error) {
 		}
 	}
 	return old, nil
+}
+
+// Strays lists the directories of applications that are not known any more, for a NodeManager that
+// takes an earlier one's caches over, and what SetAside left.
+func (s *Set) Strays(known func(yarn.ApplicationID) bool) ([]string, error) {
+	var out []string
+	for _, l := range s.local {
+		aside, err := filepath.Glob(filepath.Join(l, "*"+deleted+"*"))
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, aside...)
+		for _, pattern := range []string{filepath.Join(l, "nmPrivate", "*"), filepath.Join(UserDir(l, "*"), "appcache", "*")} {
+			found, err := filepath.Glob(pattern)
+			if err != nil {
+				return nil, err
+			}
+			for _, p := range found {
+				if id, err := yarn.ParseApplicationID(filepath.Base(p)); err == nil && !known(id) {
+					out = append(out, p)
+				}
+			}
+		}
+	}
+	return out, nil
 }
 
 // FindFile looks for a path below every local directory, such as usercache/…/file.out.

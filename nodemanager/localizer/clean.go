@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"heddle/nodemanager/dirs"
+	"heddle/nodemanager/recovery"
 )
 
 // Run cleans the caches every interval until ctx ends.
@@ -76,6 +77,7 @@ func (l *Localizer) choose() []victim {
 	for ; n < len(idle) && total > l.cfg.TargetBytes; n++ {
 		total -= idle[n].e.size
 		delete(idle[n].s.entries, idle[n].key)
+		l.cfg.Journal.Note(recovery.Delete(keyResource + idle[n].e.dir))
 	}
 	return idle[:n]
 }

@@ -19,6 +19,7 @@ import (
 	"heddle/executor"
 	"heddle/hadoop/fs"
 	"heddle/nodemanager/dirs"
+	"heddle/nodemanager/recovery"
 	"heddle/yarn"
 )
 
@@ -79,10 +80,11 @@ type Dialer interface {
 type Config struct {
 	Dirs        *dirs.Set
 	Dialer      Dialer
-	SystemUser  string // reads PUBLIC resources
-	Fetches     int    // downloads at a time
-	TargetBytes int64  // of PUBLIC and PRIVATE caches together
-	FilesPerDir int    // yarn.nodemanager.local-cache.max-files-per-directory
+	SystemUser  string            // reads PUBLIC resources
+	Fetches     int               // downloads at a time
+	TargetBytes int64             // of PUBLIC and PRIVATE caches together
+	FilesPerDir int               // yarn.nodemanager.local-cache.max-files-per-directory
+	Journal     *recovery.Journal // nil: nothing is remembered over a restart
 	Now         func() time.Time
 	Log         *slog.Logger
 }
@@ -107,7 +109,6 @@ type scopeKey struct {
 
 type scope struct {
 	key     scopeKey
-	owner   *executor.Account
 	entries map[entryKey]*entry
 	next    int // number of the next entry's directory
 	ctx     context.Context
@@ -192,12 +193,14 @@ func scopeOf(r Request, v Visibility) scopeKey {
 func (l *Localizer) acquire(r Request, x Resource) (e *entry, fresh bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	s := l.scope(scopeOf(r, x.Visibility), r.Owner)
+	s := l.scope(scopeOf(r, x.Visibility))
 	key := entryKey{x.URL, x.Pattern, x.Timestamp, x.Type}
 	if e := s.entries[key]; e != nil && !e.gone() {
 		e.users[r.Container] = true
 		e.used = l.cfg.Now()
 		return e, false
+	} else if e != nil {
+		l.cfg.Journal.Note(recovery.Delete(keyResource + e.dir))
 	}
 	e = &entry{done: make(chan struct{}), users: map[yarn.ContainerID]bool{r.Container: true}, used: l.cfg.Now()}
 	s.entries[key] = e
@@ -217,10 +220,10 @@ func (e *entry) gone() bool {
 	}
 }
 
-func (l *Localizer) scope(key scopeKey, owner *executor.Account) *scope {
+func (l *Localizer) scope(key scopeKey) *scope {
 	s := l.scopes[key]
 	if s == nil {
-		s = &scope{key: key, owner: owner, entries: map[entryKey]*entry{}, next: firstNumber}
+		s = &scope{key: key, entries: map[entryKey]*entry{}, next: firstNumber}
 		s.ctx, s.cancel = context.WithCancel(l.ctx)
 		l.scopes[key] = s
 	}
@@ -239,6 +242,11 @@ func (l *Localizer) fill(s *scope, key entryKey, e *entry, r Request, x Resource
 	}
 	e.dir, e.path, e.size, e.err = l.fetch(s, r, x, number)
 	if e.err == nil {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if s.ctx.Err() == nil {
+			l.remember(s, key, e)
+		}
 		return
 	}
 	l.mu.Lock()
@@ -257,7 +265,7 @@ func (l *Localizer) fetch(s *scope, r Request, x Resource, number int) (dir, fin
 	cache := cacheDir(disk, s.key)
 	dir = filepath.Join(cache, subDir(number-firstNumber, l.cfg.FilesPerDir), fmt.Sprint(number))
 	name := path.Base(x.URL)
-	f := &fetcher{dialer: l.cfg.Dialer, now: l.cfg.Now, public: x.Visibility == Public, owner: s.owner, user: r.User, container: r.Container, res: x}
+	f := &fetcher{dialer: l.cfg.Dialer, now: l.cfg.Now, public: x.Visibility == Public, owner: r.Owner, user: r.User, container: r.Container, res: x}
 	if f.public {
 		f.user, f.owner = l.cfg.SystemUser, nil
 	}
@@ -320,6 +328,13 @@ func (l *Localizer) RemoveApp(user string, app yarn.ApplicationID) {
 	key := scopeKey{user, app}
 	if s := l.scopes[key]; s != nil {
 		s.cancel()
+		for _, e := range s.entries {
+			select {
+			case <-e.done:
+				l.cfg.Journal.Note(recovery.Delete(keyResource + e.dir))
+			default: // not remembered yet, and not any more
+			}
+		}
 		delete(l.scopes, key)
 	}
 }

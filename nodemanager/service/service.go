@@ -140,7 +140,7 @@ func (s *Service) start(r *yarnpb.StartContainerRequestProto, nm *yarnpb.NMToken
 	if err := s.cfg.Containers.Claim(t, s.cfg.Now()); err != nil {
 		return id, err
 	}
-	if err := s.cfg.Manager.Start(spec); err != nil {
+	if err := s.cfg.Manager.Start(spec, s.cfg.Containers.Record(t)); err != nil {
 		s.cfg.Containers.Unclaim(t)
 		return id, startError(err)
 	}

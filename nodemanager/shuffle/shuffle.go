@@ -3,6 +3,7 @@
 package shuffle
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -17,6 +18,7 @@ import (
 
 	"heddle/executor"
 	"heddle/hadoop/security"
+	"heddle/nodemanager/recovery"
 	"heddle/yarn"
 )
 
@@ -37,6 +39,7 @@ type Config struct {
 	Files          Finder
 	// Account is who a user's map outputs belong to, nil for this process's own user; without it all do.
 	Account func(user string) (*executor.Account, error)
+	Journal *recovery.Journal // nil: jobs are not remembered over a restart
 	Log     *slog.Logger
 }
 
@@ -114,8 +117,33 @@ func (s *Server) InitApp(user string, app yarn.ApplicationID, data []byte) error
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if old, ok := s.jobs[jobID(app)]; !ok || old.user != user || !bytes.Equal(old.secret, t.Password) {
+		s.cfg.Journal.Note(recovery.Put(keyJob+app.String(), savedJob{user, data}))
+	}
 	s.jobs[jobID(app)] = job{user, owner, app, t.Password}
 	return nil
+}
+
+// savedJob is a job in the journal.
+type savedJob struct {
+	User string
+	Data []byte
+}
+
+const keyJob = "shuffle/"
+
+// Recover takes over the jobs of an earlier NodeManager, so that their outputs are served at once.
+func (s *Server) Recover() error {
+	return recovery.Load(s.cfg.Journal, keyJob, func(name string, j savedJob) error {
+		app, err := yarn.ParseApplicationID(name)
+		if err != nil {
+			return fmt.Errorf("record of a job: %w", err)
+		}
+		if err := s.InitApp(j.User, app, j.Data); err != nil {
+			s.cfg.Log.Warn("a job's outputs are not served any more", "application", name, "error", err)
+		}
+		return nil
+	})
 }
 
 // StopApp forgets an application; the files go with its directory.
@@ -123,6 +151,7 @@ func (s *Server) StopApp(app yarn.ApplicationID) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.jobs, jobID(app))
+	s.cfg.Journal.Note(recovery.Delete(keyJob + app.String()))
 }
 
 func jobID(app yarn.ApplicationID) string {

@@ -13,14 +13,16 @@ import (
 	yarnpb "heddle/hadoop-proto/yarn"
 	"heddle/hadoop/rpc"
 	"heddle/hadoop/security"
+	"heddle/nodemanager/recovery"
 	"heddle/yarn"
 	"heddle/yarn/wire"
 )
 
 // NM checks NM tokens. It implements rpc.TokenVerifier and is safe for concurrent use.
 type NM struct {
-	Keys security.ReceivedKeys
-	Node func() yarn.NodeID
+	Keys    security.ReceivedKeys
+	Node    func() yarn.NodeID
+	Journal *recovery.Journal // nil: keys are not remembered over a restart
 
 	mu   sync.Mutex // guards used
 	used map[yarn.AttemptID]security.MasterKey
@@ -64,7 +66,11 @@ func (n *NM) Started(id *yarnpb.NMTokenIdentifierProto) error {
 	if n.used == nil {
 		n.used = map[yarn.AttemptID]security.MasterKey{}
 	}
-	n.used[wire.AttemptIDFrom(id.GetAppAttemptId())] = k
+	attempt := wire.AttemptIDFrom(id.GetAppAttemptId())
+	if n.used[attempt].ID != k.ID || n.used[attempt].Bytes == nil {
+		n.used[attempt] = k
+		n.Journal.Note(recovery.Put(keyUsed+attempt.String(), k))
+	}
 	return nil
 }
 
@@ -75,6 +81,7 @@ func (n *NM) Forget(app yarn.ApplicationID) {
 	for a := range n.used {
 		if a.Application == app {
 			delete(n.used, a)
+			n.Journal.Note(recovery.Delete(keyUsed + a.String()))
 		}
 	}
 }
@@ -86,8 +93,9 @@ func sameNode(a, b yarn.NodeID) bool {
 
 // Containers checks container tokens. It is safe for concurrent use.
 type Containers struct {
-	Keys security.ReceivedKeys
-	Node func() yarn.NodeID
+	Keys    security.ReceivedKeys
+	Node    func() yarn.NodeID
+	Journal *recovery.Journal // nil: neither keys nor claims are remembered over a restart
 
 	mu      sync.Mutex // guards started
 	started map[yarn.ContainerID]time.Time
@@ -123,6 +131,7 @@ func (c *Containers) Claim(id *yarnpb.ContainerTokenIdentifierProto, now time.Ti
 	for other, until := range c.started {
 		if until.Before(now) {
 			delete(c.started, other)
+			c.Journal.Note(recovery.Delete(keyClaim + other.String()))
 		}
 	}
 	if _, ok := c.started[cid]; ok {

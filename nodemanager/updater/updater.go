@@ -205,10 +205,10 @@ func (u *Updater) register(ctx context.Context) error {
 	}
 	u.cfg.Manager.Acknowledge(len(reports))
 	if k := resp.GetContainerTokenMasterKey(); k != nil {
-		u.cfg.Containers.Keys.Set(security.MasterKeyFromProto(k))
+		u.cfg.Containers.Set(security.MasterKeyFromProto(k))
 	}
 	if k := resp.GetNmTokenMasterKey(); k != nil {
-		u.cfg.NMTokens.Keys.Set(security.MasterKeyFromProto(k))
+		u.cfg.NMTokens.Set(security.MasterKeyFromProto(k))
 	}
 	id := resp.GetRmIdentifier()
 	u.rm.Store(&id)
@@ -292,10 +292,10 @@ func (u *Updater) beat(ctx context.Context) error {
 
 func (u *Updater) apply(ctx context.Context, resp *yarnpb.NodeHeartbeatResponseProto) {
 	if k := resp.GetContainerTokenMasterKey(); k != nil {
-		u.cfg.Containers.Keys.Set(security.MasterKeyFromProto(k))
+		u.cfg.Containers.Set(security.MasterKeyFromProto(k))
 	}
 	if k := resp.GetNmTokenMasterKey(); k != nil {
-		u.cfg.NMTokens.Keys.Set(security.MasterKeyFromProto(k))
+		u.cfg.NMTokens.Set(security.MasterKeyFromProto(k))
 	}
 	for _, p := range resp.GetContainersToBeRemovedFromNm() {
 		u.cfg.Manager.Remove(wire.ContainerIDFrom(p))

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -140,9 +141,16 @@ func openDir(t testing.TB) string {
 }
 
 // configuration is the NodeManager's, with the test's own wishes last.
-func (b *Beginning) configuration(o Options, cgroups string) *conf.Config {
+func (b *Box) configuration(o Options, cgroups string) *conf.Config {
 	c := conf.WithDefaults()
-	for k, v := range map[string]string{
+	for k, v := range b.site(o, cgroups) {
+		c.Set(k, v)
+	}
+	return c
+}
+
+func (b *Box) site(o Options, cgroups string) map[string]string {
+	out := map[string]string{
 		"hadoop.tmp.dir": b.Dir, "fs.defaultFS": "file:///",
 		"yarn.nodemanager.address": "127.0.0.1:0", "yarn.nodemanager.webapp.address": "127.0.0.1:0", "yarn.nodemanager.hostname": "127.0.0.1",
 		"yarn.resourcemanager.resource-tracker.address": b.Address, "yarn.resourcemanager.connect.retry-interval.ms": "50",
@@ -152,18 +160,12 @@ func (b *Beginning) configuration(o Options, cgroups string) *conf.Config {
 		"yarn.nodemanager.vmem-check-enabled":                                           "false", "yarn.nodemanager.container-monitor.interval-ms": "100",
 		"yarn.nodemanager.linux-container-executor.cgroups.hierarchy": cgroups,
 		"mapreduce.shuffle.port": "0",
-	} {
-		c.Set(k, v)
 	}
-	for k, v := range o.Site {
-		c.Set(k, v)
-	}
+	maps.Copy(out, o.Site)
 	if o.SiteFor != nil {
-		for k, v := range o.SiteFor(b.Address) {
-			c.Set(k, v)
-		}
+		maps.Copy(out, o.SiteFor(b.Address))
 	}
-	return c
+	return out
 }
 
 // Stop stops the NodeManager in order and returns how it ended; a second call returns the same.
