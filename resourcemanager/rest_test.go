@@ -76,11 +76,12 @@ func TestRESTShapes(t *testing.T) {
 	if err := json.Unmarshal(raw, &want); err != nil {
 		t.Fatal(err)
 	}
-	names := strings.NewReplacer("{app}", apps.Apps.App[0].ID, "{node}", n.id.GetHost()+":"+itoa(n.id.GetPort()))
+	suffix := strings.TrimPrefix(apps.Apps.App[0].ID, "application_")
+	names := strings.NewReplacer("{app}", apps.Apps.App[0].ID, "{attempt}", "appattempt_"+suffix+"_000001", "{container}", "container_"+suffix+"_01_000001", "{node}", n.id.GetHost()+":"+itoa(n.id.GetPort()))
 	for _, path := range slices.Sorted(maps.Keys(want)) {
 		t.Run(path, func(t *testing.T) {
 			var got any
-			d := json.NewDecoder(bytes.NewReader(r.get("/ws/v1/cluster"+as(names.Replace(path), "alice"), want[path].Status)))
+			d := json.NewDecoder(bytes.NewReader(r.get("/ws/v1/cluster"+as(names.Replace(path), "admin"), want[path].Status)))
 			d.UseNumber()
 			if err := d.Decode(&got); err != nil {
 				t.Fatal(err)
@@ -216,19 +217,33 @@ func TestRESTLists(t *testing.T) {
 	for query, want := range map[string]int{
 		"": 2, "?states=ACCEPTED,RUNNING": 2, "?states=finished": 0, "?user=alice": 2, "?user=bob": 0, "?queue=batch": 1, "?queue=root.batch": 1,
 		"?applicationTags=nightly": 1, "?applicationTypes=test,mapreduce": 2, "?limit=1": 1, "?finalStatus=UNDEFINED": 2, "?startedTimeEnd=5": 0, "?name=job": 2,
-		"?deSelects=resourceRequests": 2,
+		"?deSelects=resourceRequests,timeouts": 2, "?finalStatus=SUCCEEDED": 0, "?states=": 2,
 	} {
 		var apps struct{ Apps struct{ App []any } }
 		if err := json.Unmarshal(r.get("/ws/v1/cluster/apps"+query, 200), &apps); err != nil || len(apps.Apps.App) != want {
 			t.Errorf("%s: %d applications, want %d; %v", query, len(apps.Apps.App), want, err)
 		}
 	}
+	if a := r.get("/ws/v1/cluster/apps?deSelects=timeouts,resourceInfo,amNodeLabelExpression", 200); strings.Contains(string(a), `"timeouts"`) || strings.Contains(string(a), `"resourceInfo"`) || strings.Contains(string(a), "amNodeLabel") {
+		t.Errorf("deselected parts are shown: %s", a)
+	}
 	for path, want := range map[string]string{
-		"/apps?states=NAPPING":      "Invalid application-state napping specified",
-		"/apps?limit=0":             "limit value must be greater then 0",
-		"/apps?startedTimeBegin=-1": "startedTimeBegin",
-		"/nodes?states=NAPPING":     "No enum constant org.apache.hadoop.yarn.api.records.NodeState.NAPPING",
-		"/nodes/nonsense":           "nonsense",
+		"/apps?states=NAPPING":                      "Invalid application-state NAPPING specified",
+		"/apps?limit=0":                             "limit value must be greater then 0",
+		"/apps?limit=x":                             "limit value must be a number!",
+		"/apps?startedTimeBegin=-1":                 "startedTimeBegin must be greater than 0",
+		"/apps?startedTimeBegin=9&startedTimeEnd=5": "startedTimeEnd must be greater than startTimeBegin",
+		"/apps?finishedTimeEnd=x":                   "finishedTimeEnd value must be a number!",
+		"/apps?queue=nope":                          "Unknown queue: nope",
+		"/apps?finalStatus=good":                    "No enum constant org.apache.hadoop.yarn.api.records.FinalApplicationStatus.good",
+		"/apps?deSelects=all":                       "Invalid deSelects string all specified. It should be one of [resourceRequests, timeouts,",
+		"/appstatistics?states=nope":                "Invalid application-state nope specified",
+		"/appstatistics?applicationTypes=a,b":       "# of applicationTypes = 2",
+		"/queues/default/access?user.name=admin":    "Null user",
+		"/queues/default/access?user=bob&queue-acl-type=NO&user.name=admin": "Specified queueAclType=NO is not a valid type",
+		"/scheduler/app-activities/xx":                                      "Invalid ApplicationId prefix: xx",
+		"/nodes?states=NAPPING":                                             "No enum constant org.apache.hadoop.yarn.api.records.NodeState.NAPPING",
+		"/nodes/nonsense":                                                   "nonsense",
 	} {
 		if body := r.get("/ws/v1/cluster"+path, 400); !strings.Contains(string(body), want) {
 			t.Errorf("%s: %q is missing in %s", path, want, body)

@@ -31,7 +31,7 @@ func AnswerBare(w http.ResponseWriter, r *http.Request, status int, xmlRoot stri
 
 func write(w http.ResponseWriter, r *http.Request, status int, xmlRoot string, jsonBody, xmlBody any) {
 	contentType, encode := typeJSON, func() ([]byte, error) { return marshalJSON(jsonBody) }
-	if wantsXML(r) {
+	if WantsXML(r) {
 		contentType, encode = typeXML, func() ([]byte, error) { return marshalXML(xmlRoot, xmlBody) }
 	}
 	body, err := encode()
@@ -56,8 +56,8 @@ func marshalJSON(v any) ([]byte, error) {
 	return []byte(strings.TrimSuffix(b.String(), "\n")), nil
 }
 
-// wantsXML is true when the first type in Accept that we can write is XML.
-func wantsXML(r *http.Request) bool {
+// WantsXML is true when the first type in Accept that we can write is XML.
+func WantsXML(r *http.Request) bool {
 	for _, part := range strings.Split(r.Header.Get("Accept"), ",") {
 		media, _, _ := strings.Cut(part, ";")
 		switch strings.TrimSpace(media) {
@@ -98,6 +98,23 @@ func BadRequest(format string, args ...any) *Exception {
 func IllegalArgument(format string, args ...any) *Exception {
 	e := BadRequest("", args...)
 	e.Message = "java.lang.IllegalArgumentException: " + fmt.Sprintf(format, args...)
+	return e
+}
+
+// NoEnumConstant is the 400 for a word that is none of a Java enum's.
+func NoEnumConstant(class, word string) *Exception {
+	return Illegal("No enum constant %s.%s", class, word)
+}
+
+// Illegal is the 400 of those calls that let Java's own exception pass.
+func Illegal(format string, args ...any) *Exception {
+	return &Exception{http.StatusBadRequest, "IllegalArgumentException", fmt.Sprintf(format, args...), "java.lang.IllegalArgumentException"}
+}
+
+// NotFoundBecause is the 404 whose text begins with the Java exception that caused it.
+func NotFoundBecause(class, format string, args ...any) *Exception {
+	e := NotFound("")
+	e.Message = class + ": " + fmt.Sprintf(format, args...)
 	return e
 }
 

@@ -13,19 +13,26 @@ import (
 // marshalXML writes v under root with the names that its JSON has. Going through JSON keeps one
 // set of names and rules for what is left out.
 func marshalXML(root string, v any) ([]byte, error) {
+	b := bytes.NewBufferString(`<?xml version="1.0" encoding="UTF-8" standalone="yes"?>`)
+	if err := WriteXML(b, root, v); err != nil {
+		return nil, err
+	}
+	return b.Bytes(), nil
+}
+
+// WriteXML appends v as one element, for lists that are written piece by piece.
+func WriteXML(b *bytes.Buffer, root string, v any) error {
 	raw, err := json.Marshal(v)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	d := json.NewDecoder(bytes.NewReader(raw))
 	d.UseNumber()
-	var b bytes.Buffer
-	b.WriteString(`<?xml version="1.0" encoding="UTF-8" standalone="yes"?>`)
-	x := xmlWriter{in: d, out: &b}
+	x := xmlWriter{in: d, out: b}
 	if err := x.value(root); err != nil && !errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("writing <%s>: %w", root, err)
+		return fmt.Errorf("writing <%s>: %w", root, err)
 	}
-	return b.Bytes(), nil
+	return nil
 }
 
 type xmlWriter struct {

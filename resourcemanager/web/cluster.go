@@ -151,7 +151,7 @@ func (w *Web) nodes(r *http.Request) (string, any, error) {
 			}
 			st, ok := yarn.ParseNodeState(strings.ToUpper(strings.TrimSpace(name)))
 			if !ok {
-				return "", nil, hadoophttp.IllegalArgument("No enum constant org.apache.hadoop.yarn.api.records.NodeState.%s", name)
+				return "", nil, hadoophttp.NoEnumConstant("org.apache.hadoop.yarn.api.records.NodeState", strings.ToUpper(strings.TrimSpace(name)))
 			}
 			wanted[st] = true
 		}
@@ -172,7 +172,7 @@ func (w *Web) nodes(r *http.Request) (string, any, error) {
 func (w *Web) node(r *http.Request) (string, any, error) {
 	id, err := yarn.ParseNodeID(r.PathValue("id"))
 	if err != nil {
-		return "", nil, hadoophttp.IllegalArgument("%v", err)
+		return "", nil, hadoophttp.Illegal("Invalid NodeId [%s]. Expected host:port", r.PathValue("id"))
 	}
 	n, ok := w.view().Nodes.Get(id)
 	if !ok {

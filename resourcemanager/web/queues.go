@@ -121,14 +121,6 @@ func state(q *scheduler.QueueInfo) string {
 	return "RUNNING"
 }
 
-// usage is the rows of a resource usage as Java shows them of queues, users and applications.
-type usage struct{ used, reserved, pending, am, amLimit, userAMLimit yarn.Resource }
-
-func (w *Web) usages(u usage) map[string]any {
-	return map[string]any{"resourceUsagesByPartition": []any{map[string]any{"partitionName": "", "used": w.resource(u.used), "reserved": w.resource(u.reserved),
-		"pending": w.resource(u.pending), "amUsed": w.resource(u.am), "amLimit": w.resource(u.amLimit), "userAmLimit": w.resource(u.userAMLimit)}}}
-}
-
 func (w *Web) leaf(m map[string]any, q *scheduler.QueueInfo) {
 	m["type"], m["queueType"], m["orderingPolicyInfo"] = "capacitySchedulerLeafQueueInfo", "leaf", "fifo"
 	m["numActiveApplications"], m["numPendingApplications"], m["numContainers"] = q.ActiveApps, q.WaitingApps, q.Containers

@@ -10,33 +10,72 @@ import (
 
 // resourceInfo is a resource vector as REST shows it.
 type resourceInfo struct {
-	Memory int64        `json:"memory"`
-	VCores int64        `json:"vCores"`
-	Infos  informations `json:"resourceInformations"`
+	amount yarn.Resource
+	web    *Web
 }
 
-type informations struct {
-	List []information `json:"resourceInformation"`
+func (w *Web) resource(r yarn.Resource) resourceInfo { return resourceInfo{r, w} }
+
+// MarshalJSON writes memory, vcores and the list of all types.
+func (r resourceInfo) MarshalJSON() ([]byte, error) {
+	e := encoder{}
+	r.append(&e)
+	return e.b, nil
 }
 
-type information struct {
-	Attributes struct{} `json:"attributes"`
-	Maximum    int64    `json:"maximumAllocation"`
-	Minimum    int64    `json:"minimumAllocation"`
-	Name       string   `json:"name"`
-	Type       string   `json:"resourceType"`
-	Units      string   `json:"units"`
-	Value      int64    `json:"value"`
-}
-
-func (w *Web) resource(r yarn.Resource) resourceInfo {
-	types, cfg := w.service.Settings.Types, &w.service.Settings.Scheduler
-	out := resourceInfo{Memory: r[yarn.Memory], VCores: r[yarn.VCores]}
+func (r resourceInfo) append(e *encoder) {
+	types, cfg := r.web.service.Settings.Types, &r.web.service.Settings.Scheduler
+	e.b = append(e.b, '{')
+	e.int("memory", r.amount[yarn.Memory])
+	e.int("vCores", r.amount[yarn.VCores])
+	e.begin("resourceInformations")
+	e.key("resourceInformation")
+	e.b = append(e.b, '[')
 	for i := range types.Len() {
 		t := types.At(i)
-		out.Infos.List = append(out.Infos.List, information{Maximum: cfg.Maximum[i], Minimum: cfg.Minimum[i], Name: t.Name, Type: "COUNTABLE", Units: t.Unit, Value: r[i]})
+		e.comma()
+		e.b = append(e.b, '{')
+		e.b = append(e.b, `"attributes":{}`...)
+		e.int("maximumAllocation", cfg.Maximum[i])
+		e.int("minimumAllocation", cfg.Minimum[i])
+		e.str("name", t.Name)
+		e.str("resourceType", "COUNTABLE")
+		e.str("units", t.Unit)
+		e.int("value", r.amount[i])
+		e.end()
 	}
-	return out
+	e.b = append(e.b, ']')
+	e.end()
+	e.end()
+}
+
+// usage is the rows of a resource usage as Java shows them of queues, users and applications, all in the one partition.
+type usage struct{ used, reserved, pending, am, amLimit, userAMLimit yarn.Resource }
+
+type usageInfo struct {
+	usage
+	web *Web
+}
+
+func (w *Web) usages(u usage) usageInfo { return usageInfo{u, w} }
+
+// MarshalJSON writes the rows of the default partition.
+func (u usageInfo) MarshalJSON() ([]byte, error) {
+	e := encoder{}
+	u.append(&e)
+	return e.b, nil
+}
+
+func (u usageInfo) append(e *encoder) {
+	e.b = append(e.b, `{"resourceUsagesByPartition":[{"partitionName":""`...)
+	for _, row := range [...]struct {
+		name   string
+		amount yarn.Resource
+	}{{"used", u.used}, {"reserved", u.reserved}, {"pending", u.pending}, {"amUsed", u.am}, {"amLimit", u.amLimit}, {"userAmLimit", u.userAMLimit}} {
+		e.key(row.name)
+		u.web.resource(row.amount).append(e)
+	}
+	e.b = append(e.b, "}]}"...)
 }
 
 // totals sums up the cluster for metrics, beans and pages.

@@ -25,16 +25,29 @@ func (w *Web) rest(mux *hadoophttp.Mux) {
 	const base = "/ws/v1/cluster"
 	for path, f := range map[string]read{
 		"": w.info, "/{$}": w.info, "/info": w.info, "/metrics": w.metrics, "/scheduler": w.scheduler,
-		"/nodes": w.nodes, "/nodes/{id}": w.node, "/apps": w.apps, "/apps/{id}": w.app, "/apps/{id}/appattempts": w.attempts,
+		"/nodes": w.nodes, "/nodes/{id}": w.node, "/apps/{id}": w.app, "/apps/{id}/appattempts": w.attempts,
+		"/appstatistics": w.statistics, "/scheduler/activities": w.activities, "/scheduler/app-activities/{id}": w.appActivities,
 		"/apps/{id}/timeouts": w.timeouts, "/apps/{id}/timeouts/{type}": w.timeoutOf,
 	} {
 		mux.HandleFunc("GET "+base+path, answerRead(f, hadoophttp.Answer))
 	}
 	for path, f := range map[string]read{ // without a root in JSON
-		"/apps/{id}/state": w.state, "/apps/{id}/queue": w.queueOf, "/apps/{id}/priority": w.priority,
+		"/userinfo": w.userinfo, "/apps/{id}/state": w.state, "/apps/{id}/queue": w.queueOf, "/apps/{id}/priority": w.priority,
 	} {
 		mux.HandleFunc("GET "+base+path, answerRead(f, hadoophttp.AnswerBare))
 	}
+	for path, f := range map[string]read{ // in the older notation
+		"/scheduler-overview": w.overview, "/apps/{id}/appattempts/{attempt}": w.attempt,
+		"/apps/{id}/appattempts/{attempt}/containers": w.containers, "/apps/{id}/appattempts/{attempt}/containers/{container}": w.containerOf,
+		"/queues/{queue}/access": w.queueAccess, "/get-node-labels": w.noLabels, "/nodes/{id}/get-labels": w.noLabels,
+		"/get-node-to-labels": w.nodesToLabels, "/label-mappings": w.labelsToNodes, "/get-rm-node-labels": w.partitions,
+	} {
+		mux.HandleFunc("GET "+base+path, answerRead(f, hadoophttp.AnswerMapped))
+	}
+	for _, call := range notBuilt {
+		route(mux, base, call, w.unbuilt)
+	}
+	mux.HandleFunc("GET "+base+"/apps", w.apps)
 	mux.HandleFunc("POST "+base+"/apps/new-application", w.newApplication)
 	for call, h := range map[string]http.HandlerFunc{
 		"POST /apps": w.changes(w.submit), "PUT /apps/{id}/state": w.changes(w.setState), "PUT /apps/{id}/queue": w.changes(w.setQueue),

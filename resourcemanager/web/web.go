@@ -124,12 +124,16 @@ func (w *Web) find(r *http.Request) (*core.AppView, error) {
 func (w *Web) known(r *http.Request) (*core.AppView, error) {
 	id, err := yarn.ParseApplicationID(r.PathValue("id"))
 	if err != nil {
-		return nil, hadoophttp.IllegalArgument("Invalid ApplicationId prefix: %s. The valid ApplicationId should start with prefix application", r.PathValue("id"))
+		return nil, badID(r.PathValue("id"))
 	}
 	if v, ok := w.view().Apps.Get(id); ok {
 		return v, nil
 	}
 	return nil, hadoophttp.NotFound("app with id: %s not found", id)
+}
+
+func badID(id string) error {
+	return hadoophttp.IllegalArgument("Invalid ApplicationId prefix: %s. The valid ApplicationId should start with prefix application", id)
 }
 
 func (w *Web) info(*http.Request) (string, any, error) {
