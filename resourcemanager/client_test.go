@@ -261,19 +261,6 @@ func TestEveryMethodIsKnown(t *testing.T) {
 	}
 }
 
-func TestAdministration(t *testing.T) {
-	r := start(t, nil)
-	dial := func(user string) peer {
-		return r.dial(rpc.ClientConfig{Address: r.Addresses.Admin, Protocol: adminProtocol, User: user})
-	}
-	dial("bob").refused("refreshNodes", &adminpb.RefreshNodesRequestProto{}, &adminpb.RefreshNodesResponseProto{}, classYarn, "User bob doesn't have permission to call 'refreshNodes'")
-	call[adminpb.RefreshNodesResponseProto](dial("admin"), "refreshNodes", &adminpb.RefreshNodesRequestProto{})
-	dial("admin").refused("refreshNodes", &adminpb.RefreshNodesRequestProto{DecommissionType: adminpb.DecommissionTypeProto_GRACEFUL.Enum()}, &adminpb.RefreshNodesResponseProto{}, classYarn, "graceful", "without -g")
-	dial("admin").refused("refreshQueues", &adminpb.RefreshQueuesRequestProto{}, &adminpb.RefreshQueuesResponseProto{}, classYarn, "refreshQueues is not supported")
-	call[adminpb.RefreshUserToGroupsMappingsResponseProto](dial("admin"), "refreshUserToGroupsMappings", &adminpb.RefreshUserToGroupsMappingsRequestProto{})
-	call[adminpb.GetGroupsForUserResponseProto](dial("bob"), "getGroupsForUser", &adminpb.GetGroupsForUserRequestProto{User: new("nobody-of-this-name")})
-}
-
 // A port that another process holds is an error that names the key.
 func TestPortInUse(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")

@@ -43,6 +43,7 @@ type ResourceManager struct {
 	core    *core.Core
 	minter  *tokens.Minter
 	service *service.Service
+	gate    *gate
 	servers []*rpc.Server
 	web     *hadoophttp.Server
 	stop    context.CancelFunc
@@ -233,13 +234,17 @@ func (r *ResourceManager) makeService(s *settings.Settings, version string, bega
 	if err != nil {
 		return err
 	}
+	member := groups.Func(func(err error) { r.log.Debug("groups", "error", err) })
+	if r.gate, err = newGate(s.Conf, member); err != nil {
+		return err
+	}
 	r.service = &service.Service{
 		Core: r.core, Tokens: r.minter, Settings: s, Clock: r.clock, Log: r.log, Delegation: delegation, Hosts: hosts,
 		ClusterTimestamp: began.UnixMilli(), Version: version, RefreshGroups: groups.Refresh,
-		Access: &service.Access{Enabled: s.ACLEnabled, Admins: s.AdminACL, Queues: s.Queues, Owner: owner,
-			Groups: groups.Func(func(err error) { r.log.Debug("groups", "error", err) })},
+		RefreshProxyUsers: r.gate.refreshProxyUsers, RefreshServiceACLs: r.gate.refreshServiceACLs,
+		Access: service.NewAccess(s, owner, member),
 	}
-	return nil
+	return r.service.LoadNodeSizes()
 }
 
 // open listens on every port, then starts the core and serves. Where the configuration
@@ -268,10 +273,6 @@ func (r *ResourceManager) open(s *settings.Settings) error {
 		_, port, _ = net.SplitHostPort(r.Addresses.Web) // it was made by net.Listen
 		s.WebPublic = net.JoinHostPort(host, port)
 	}
-	authorize, err := r.authorizer(s)
-	if err != nil {
-		return err
-	}
 	known := func(id yarn.AttemptID) bool { _, ok := r.core.AMSession(id); return ok }
 	for _, p := range []struct {
 		name     string
@@ -285,7 +286,7 @@ func (r *ResourceManager) open(s *settings.Settings) error {
 		{"admin", r.service.Admin(), nil, true},
 	} {
 		server, err := rpc.NewServer(rpc.ServerConfig{Name: p.name, Protocols: []rpc.Protocol{p.protocol}, Tokens: p.verifier, AllowSimple: p.simple,
-			QOP: s.QOP, MaxDataLength: s.MaxDataLength, Authorize: authorize, Log: r.log})
+			QOP: s.QOP, MaxDataLength: s.MaxDataLength, Authorize: r.gate.authorize, Log: r.log})
 		if err != nil {
 			return err
 		}
@@ -305,34 +306,6 @@ func (r *ResourceManager) open(s *settings.Settings) error {
 	r.listeners = nil // the servers close them
 	r.log.Info("ResourceManager ready", "client", r.Addresses.Client, "web", r.Addresses.Web, "took", r.clock().Sub(time.UnixMilli(r.service.ClusterTimestamp)).Round(time.Millisecond))
 	return nil
-}
-
-// authorizer checks service ACLs and proxy users when a connection names its user.
-func (r *ResourceManager) authorizer(s *settings.Settings) (func(context.Context, *rpc.Call, string) error, error) {
-	proxies, err := security.NewProxyUsers(s.Conf, net.LookupIP)
-	if err != nil {
-		return nil, err
-	}
-	acls, err := security.NewServiceACLs(s.Conf, net.LookupIP)
-	if err != nil {
-		return nil, err
-	}
-	groups := r.service.Access.Groups
-	return func(_ context.Context, c *rpc.Call, protocol string) error {
-		var ip net.IP
-		if a, ok := c.RemoteAddr.(*net.TCPAddr); ok {
-			ip = a.IP
-		}
-		if c.RealUser != "" {
-			if err := proxies.Authorize(c.RealUser, c.User, groups, ip); err != nil {
-				return rpc.Exception(rpc.ClassAuthorization, "%v", err)
-			}
-		}
-		if err := acls.Authorize(c.User, protocol, groups, ip); err != nil {
-			return rpc.Exception(rpc.ClassAuthorization, "%v", err)
-		}
-		return nil
-	}, nil
 }
 
 // runCore ends the process loudly where the core fails: a ResourceManager that answers

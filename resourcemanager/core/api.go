@@ -2,6 +2,7 @@ package core
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -276,9 +277,18 @@ func (k *container) view() ContainerView {
 	return ContainerView{Grant: k.grant(), State: state}
 }
 
-// LeafPath resolves a queue name to a leaf's path. The tree does not change while the
-// ResourceManager runs, so it may be called from anywhere.
-func (c *Core) LeafPath(queue string) (string, error) { return c.sched.LeafPath(queue) }
+// LeafPath resolves a queue name to a leaf's path.
+func (c *Core) LeafPath(queue string) (string, error) { return c.View().Names.LeafPath(queue) }
+
+// Reconfigure takes over a changed queue tree; see scheduler.Reconfigure.
+func (c *Core) Reconfigure(ctx context.Context, cfg scheduler.Config) error {
+	var refused error
+	err := c.call(ctx, func() {
+		refused = c.sched.Reconfigure(cfg)
+		c.usageOld = true
+	})
+	return errors.Join(err, refused)
+}
 
 // Progress notes an AM's progress; it is seen with the
 // next look at the application.

@@ -84,7 +84,9 @@ type Core struct {
 	dirtyApps map[*application]struct{}
 	expiries  map[*application]struct{} // with a lifetime that has not passed
 	dirtyNode map[*node]struct{}
-	usageOld  bool // queue figures changed since they were last published
+	draining  map[*node]struct{} // being decommissioned gracefully
+	shrunk    map[*node]struct{} // made smaller than what runs on them, until a moment
+	usageOld  bool               // queue figures changed since they were last published
 	view      atomic.Pointer[View]
 	busy      time.Duration // spent in batches
 	lastPass  atomic.Int64  // ms; when a batch last ended
@@ -117,7 +119,7 @@ func New(cfg Config, s *scheduler.Scheduler, r Recorder, l Launcher, clock func(
 		inbox: make(chan message, inboxLength), stopped: make(chan struct{}),
 		apps: map[yarn.ApplicationID]*application{}, containers: map[yarn.ContainerID]*container{},
 		nodes: map[yarn.NodeID]*node{}, dirtyApps: map[*application]struct{}{}, dirtyNode: map[*node]struct{}{},
-		recovered: map[yarn.NodeID][]*attempt{}, expiries: map[*application]struct{}{}, usageOld: true,
+		recovered: map[yarn.NodeID][]*attempt{}, expiries: map[*application]struct{}{}, draining: map[*node]struct{}{}, shrunk: map[*node]struct{}{}, usageOld: true,
 	}
 	c.publish()
 	return c
@@ -268,6 +270,8 @@ func (c *Core) tick() {
 		}
 	}
 	c.expireApps(now)
+	c.drainNodes(now)
+	c.shrinkNodes(now)
 	if c.usageOld {
 		c.publish()
 	}

@@ -394,7 +394,7 @@ func TestNodeComesAndGoes(t *testing.T) {
 			t.Errorf("the healthy node got %d containers", got)
 		}
 		session, _ := w.core.NodeSession(node)
-		w.must(w.core.ExcludeNodes(context.Background(), func(n yarn.NodeID) bool { return n == node }))
+		w.must(w.core.ExcludeNodes(context.Background(), func(n yarn.NodeID) Exclusion { return Exclusion{Excluded: n == node} }))
 		if o := session.Take(); !strings.Contains(o.Shutdown, "Disallowed NodeManager") {
 			t.Errorf("orders of the excluded node: %+v", o)
 		}

@@ -104,7 +104,17 @@ UNHEALTHY      shut down  SHUTDOWN
 UNHEALTHY      excluded   DECOMMISSIONED
 DECOMMISSIONED registered RUNNING
 LOST           registered RUNNING
-SHUTDOWN       registered RUNNING`
+SHUTDOWN       registered RUNNING
+RUNNING         excluded gracefully DECOMMISSIONING
+UNHEALTHY       excluded gracefully DECOMMISSIONING
+DECOMMISSIONING excluded gracefully DECOMMISSIONING
+DECOMMISSIONING registered          DECOMMISSIONING
+DECOMMISSIONING healthy             DECOMMISSIONING
+DECOMMISSIONING unhealthy           DECOMMISSIONING
+DECOMMISSIONING admitted again      RUNNING UNHEALTHY
+DECOMMISSIONING excluded            DECOMMISSIONED
+DECOMMISSIONING expired             LOST
+DECOMMISSIONING shut down           DECOMMISSIONED`
 
 const containerTable = `
 ALLOCATED started  RUNNING
@@ -150,7 +160,7 @@ func row(table, state, event string) []string {
 		if !ok {
 			continue
 		}
-		if rest, ok = strings.CutPrefix(strings.TrimLeft(rest, " "), event+" "); ok {
+		if rest, ok = strings.CutPrefix(strings.TrimLeft(rest, " "), event+" "); ok && !strings.HasPrefix(rest, "gracefully ") {
 			return strings.Fields(rest)
 		}
 	}
@@ -228,7 +238,7 @@ func TestAttemptTable(t *testing.T) {
 }
 
 func TestNodeTable(t *testing.T) {
-	walk(t, nodeTable, upTo(yarn.NodeNew, yarn.NodeShutdown), upTo(nodeRegister, nodeExclude), func(s yarn.NodeState, e nodeEvent) (yarn.NodeState, string) {
+	walk(t, nodeTable, upTo(yarn.NodeNew, yarn.NodeShutdown), upTo(nodeRegister, nodeAdmit), func(s yarn.NodeState, e nodeEvent) (yarn.NodeState, string) {
 		c, log := bench(t)
 		n := c.nodes[benchNode]
 		n.state = s

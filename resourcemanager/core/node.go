@@ -20,10 +20,12 @@ const (
 	nodeExpired
 	nodeShutdown // unregistered
 	nodeExclude
+	nodeDrain // decommission gracefully
+	nodeAdmit // not excluded any more
 )
 
 func (e nodeEvent) String() string {
-	return [...]string{"registered", "healthy", "unhealthy", "expired", "shut down", "excluded"}[e]
+	return [...]string{"registered", "healthy", "unhealthy", "expired", "shut down", "excluded", "excluded gracefully", "admitted again"}[e]
 }
 
 // node is a NodeManager.
@@ -40,6 +42,9 @@ type node struct {
 	reported   int64 // ms
 	apps       map[yarn.ApplicationID]struct{}
 	containers map[yarn.ContainerID]*container // that it holds
+	sick       bool                            // as it last said of itself
+	drainBy    int64                           // ms; when it leaves although it is in use; 0: never
+	shrinkBy   int64                           // ms; when what it holds too much is taken back
 }
 
 type nodeStep struct {
@@ -65,6 +70,16 @@ func init() {
 		{From: yarn.NodeUnhealthy, On: nodeExpired, To: []yarn.NodeState{yarn.NodeLost}, Action: (*nodeStep).lose},
 		{From: yarn.NodeUnhealthy, On: nodeShutdown, To: []yarn.NodeState{yarn.NodeShutdown}, Action: (*nodeStep).lose},
 		{From: yarn.NodeUnhealthy, On: nodeExclude, To: []yarn.NodeState{yarn.NodeDecommissioned}, Action: (*nodeStep).exclude},
+		{From: yarn.NodeRunning, On: nodeDrain, To: []yarn.NodeState{yarn.NodeDecommissioning}, Action: (*nodeStep).drain},
+		{From: yarn.NodeUnhealthy, On: nodeDrain, To: []yarn.NodeState{yarn.NodeDecommissioning}, Action: (*nodeStep).drain},
+		{From: yarn.NodeDecommissioning, On: nodeRegister, To: []yarn.NodeState{yarn.NodeDecommissioning}, Action: (*nodeStep).rejoin},
+		{From: yarn.NodeDecommissioning, On: nodeHealthy, To: []yarn.NodeState{yarn.NodeDecommissioning}},
+		{From: yarn.NodeDecommissioning, On: nodeUnhealthy, To: []yarn.NodeState{yarn.NodeDecommissioning}},
+		{From: yarn.NodeDecommissioning, On: nodeDrain, To: []yarn.NodeState{yarn.NodeDecommissioning}},
+		{From: yarn.NodeDecommissioning, On: nodeAdmit, To: []yarn.NodeState{yarn.NodeRunning, yarn.NodeUnhealthy}, Action: (*nodeStep).admit},
+		{From: yarn.NodeDecommissioning, On: nodeExclude, To: []yarn.NodeState{yarn.NodeDecommissioned}, Action: (*nodeStep).exclude},
+		{From: yarn.NodeDecommissioning, On: nodeExpired, To: []yarn.NodeState{yarn.NodeLost}, Action: (*nodeStep).lose},
+		{From: yarn.NodeDecommissioning, On: nodeShutdown, To: []yarn.NodeState{yarn.NodeDecommissioned}, Action: (*nodeStep).lose},
 		{From: yarn.NodeLost, On: nodeRegister, To: []yarn.NodeState{yarn.NodeRunning}, Action: (*nodeStep).join},
 		{From: yarn.NodeShutdown, On: nodeRegister, To: []yarn.NodeState{yarn.NodeRunning}, Action: (*nodeStep).join},
 		{From: yarn.NodeDecommissioned, On: nodeRegister, To: []yarn.NodeState{yarn.NodeRunning}, Action: (*nodeStep).join},
@@ -94,7 +109,9 @@ func (c *Core) fireNode(n *node, e nodeEvent) {
 }
 
 // live reports whether the node takes part: it is registered and heartbeats are expected.
-func (n *node) live() bool { return n.state == yarn.NodeRunning || n.state == yarn.NodeUnhealthy }
+func (n *node) live() bool {
+	return n.state == yarn.NodeRunning || n.state == yarn.NodeUnhealthy || n.state == yarn.NodeDecommissioning
+}
 
 func (n *node) httpAddress() string { return n.id.Host + ":" + strconv.Itoa(int(n.httpPort)) }
 
@@ -130,6 +147,8 @@ func (s *nodeStep) exclude() yarn.NodeState {
 
 func (s *nodeStep) leave(why string) {
 	c := s.core
+	delete(c.draining, s.node)
+	delete(c.shrunk, s.node)
 	s.session.replaced.Store(true)
 	c.nodeSessions.Delete(s.id)
 	c.sched.SetNodeUsable(s.id, false)
@@ -199,7 +218,7 @@ func (c *Core) registerNode(r NodeRegistration) *NodeSession {
 		n.session.replaced.Store(true)
 	}
 	n.rack, n.httpPort, n.version, n.total = r.Rack, r.HTTPPort, r.Version, r.Total
-	n.report, n.reported = "", c.now()
+	n.report, n.reported, n.sick = "", c.now(), false
 	s := &NodeSession{ID: r.ID, Healthy: true, Started: map[yarn.ContainerID]struct{}{}, Ended: map[yarn.ContainerID]struct{}{}}
 	s.Seen(c.now())
 	n.session = s
@@ -323,7 +342,7 @@ func (c *Core) NodeReports(ctx context.Context, news NodeNews) error {
 			c.containerEnded(n.id, e)
 		}
 		if h := news.Health; h != nil {
-			n.report, n.reported = h.Report, h.At
+			n.report, n.reported, n.sick = h.Report, h.At, !h.Healthy
 			event := nodeUnhealthy
 			if h.Healthy {
 				event = nodeHealthy
@@ -388,17 +407,6 @@ func (c *Core) UnregisterNode(ctx context.Context, id yarn.NodeID) error {
 	return c.call(ctx, func() {
 		if n := c.nodes[id]; n != nil && n.live() {
 			c.fireNode(n, nodeShutdown)
-		}
-	})
-}
-
-// ExcludeNodes decommissions every live node that excluded names.
-func (c *Core) ExcludeNodes(ctx context.Context, excluded func(yarn.NodeID) bool) error {
-	return c.call(ctx, func() {
-		for _, n := range c.nodes {
-			if n.live() && excluded(n.id) {
-				c.fireNode(n, nodeExclude)
-			}
 		}
 	})
 }

@@ -151,6 +151,7 @@ type NodeSession struct {
 	lastSeen    atomic.Int64 // ms
 	utilization atomic.Pointer[Utilization]
 	replaced    atomic.Bool // the node registered again, or is gone
+	draining    atomic.Bool // it is excluded, and stays until it is empty
 
 	mu     sync.Mutex
 	orders Orders
@@ -170,7 +171,8 @@ type Orders struct {
 	Forget    []yarn.ContainerID   // their exit status has arrived
 	CleanApps []yarn.ApplicationID // these have ended
 	Signals   []Signal
-	Shutdown  string // stop, for this reason
+	Resource  *yarn.Resource // this is the node's size now
+	Shutdown  string         // stop, for this reason
 }
 
 // Signal is a signal to a container (SignalContainerCommand's number).
@@ -198,8 +200,11 @@ func (s *NodeSession) Idle() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	o := &s.orders
-	return len(o.Clean)+len(o.Forget)+len(o.CleanApps)+len(o.Signals) == 0 && o.Shutdown == ""
+	return len(o.Clean)+len(o.Forget)+len(o.CleanApps)+len(o.Signals) == 0 && o.Resource == nil && o.Shutdown == ""
 }
+
+// Draining reports whether the node is excluded but stays until it is empty.
+func (s *NodeSession) Draining() bool { return s.draining.Load() }
 
 // Replaced reports whether the session is no longer the node's.
 func (s *NodeSession) Replaced() bool { return s.replaced.Load() }

@@ -14,6 +14,7 @@ type View struct {
 	Apps   persist.Map[yarn.ApplicationID, *AppView]
 	Nodes  persist.Map[yarn.NodeID, *NodeView]
 	Queues []scheduler.QueueInfo // parents before children
+	Names  *scheduler.Names
 	Total  yarn.Resource
 	Used   yarn.Resource
 	Counts Counts
@@ -97,6 +98,7 @@ type NodeView struct {
 	Containers  int
 	Report      string
 	Reported    int64 // ms
+	DrainBy     int64 // ms; when a node that is being decommissioned leaves at the latest; 0: no such moment
 	session     *NodeSession
 }
 
@@ -153,7 +155,7 @@ func (c *Core) publish() {
 	clear(c.dirtyNode)
 	queues := c.sched.Queues()
 	c.usageOld = false
-	c.view.Store(&View{Apps: c.appViews.Map(), Nodes: c.nodeViews.Map(), Queues: queues,
+	c.view.Store(&View{Apps: c.appViews.Map(), Nodes: c.nodeViews.Map(), Queues: queues, Names: c.sched.Names(),
 		Total: c.sched.Total(), Used: queues[0].Used, Counts: c.counts})
 }
 
@@ -234,7 +236,7 @@ func (n *node) view() *NodeView {
 		}
 	}
 	return &NodeView{ID: n.id, State: n.state, Rack: n.rack, HTTP: n.httpAddress(), Version: n.version,
-		Total: total, Used: used, Containers: containers, Report: n.report, Reported: n.reported, session: n.session}
+		Total: total, Used: used, Containers: containers, Report: n.report, Reported: n.reported, DrainBy: n.drainBy, session: n.session}
 }
 
 // SortedApps lists the applications by id, the newest first.

@@ -20,7 +20,7 @@ const (
 	Dominant
 )
 
-// Config is what a Scheduler needs to know; it does not change afterwards.
+// Config is what a Scheduler needs to know; Reconfigure changes parts of it.
 type Config struct {
 	Types             *yarn.ResourceTypes
 	Calculator        Calculator

@@ -50,6 +50,7 @@ type QueueInfo struct {
 	Path                   string
 	Config                 QueueConfig // without the children
 	Leaf                   bool
+	State                  QueueState
 	Children               []string // paths
 	AbsCapacity, AbsMax    int64    // parts per million
 	Guaranteed, Maximum    yarn.Resource
@@ -98,7 +99,7 @@ func (s *Scheduler) Queues() []QueueInfo {
 
 func (s *Scheduler) describe(q *queue) QueueInfo {
 	info := QueueInfo{
-		Path: q.path, Config: q.cfg, Leaf: q.leaf(), AbsCapacity: q.absCapacity, AbsMax: q.absMax,
+		Path: q.path, Config: q.cfg, Leaf: q.leaf(), State: q.state(), AbsCapacity: q.absCapacity, AbsMax: q.absMax,
 		Guaranteed: q.guaranteed, Maximum: q.maximum, Used: q.used, Containers: q.containers,
 		PendingContainers: q.pending.containers, Pending: q.pending.resource,
 		ReservedContainers: q.reserved.containers, Reserved: q.reserved.resource,

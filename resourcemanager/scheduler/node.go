@@ -118,6 +118,12 @@ func (s *Scheduler) NodeUsage(id yarn.NodeID) (used, total yarn.Resource, contai
 	return n.used, n.total, len(n.held), true
 }
 
+// Overfull reports whether a node holds more than it offers, as it may after it was made smaller.
+func (s *Scheduler) Overfull(id yarn.NodeID) bool {
+	n, ok := s.nodes[id]
+	return ok && !s.cfg.fits(n.used, n.total)
+}
+
 // Total is the resources of all nodes.
 func (s *Scheduler) Total() yarn.Resource { return s.total }
 

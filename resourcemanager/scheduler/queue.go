@@ -2,9 +2,7 @@ package scheduler
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
-	"strings"
 
 	"heddle/yarn"
 )
@@ -64,7 +62,6 @@ func (s *Scheduler) build(cfg QueueConfig, parent *queue) *queue {
 	}
 	if q.leaf() {
 		q.users = map[string]*user{}
-		s.leaves[cfg.Name] = append(s.leaves[cfg.Name], q)
 	}
 	return q
 }
@@ -77,51 +74,6 @@ func (q *queue) resize(total yarn.Resource) {
 	for _, c := range q.children {
 		c.resize(total)
 	}
-}
-
-// LeafPath resolves a queue name as clients give it, "a" or "root.a", to the path of a
-// leaf. It fails where there is none, where a short name is ambiguous, or for a parent.
-func (s *Scheduler) LeafPath(name string) (string, error) {
-	if q, ok := s.queues[name]; ok {
-		if !q.leaf() {
-			return "", fmt.Errorf("queue %s is not a leaf queue; submit to one of its children", name)
-		}
-		return q.path, nil
-	}
-	switch l := s.leaves[name]; len(l) {
-	case 0:
-		for _, q := range s.queues {
-			if q.cfg.Name == name {
-				return "", fmt.Errorf("queue %s is not a leaf queue; submit to one of its children", q.path)
-			}
-		}
-		return "", fmt.Errorf("unknown queue: %s; the queues that take applications are %s", name, s.leafPaths())
-	case 1:
-		return l[0].path, nil
-	default:
-		paths := []string{}
-		for _, q := range l {
-			paths = append(paths, q.path)
-		}
-		slices.Sort(paths)
-		return "", fmt.Errorf("queue name %s is ambiguous: %v; use the whole path", name, paths)
-	}
-}
-
-// leafPaths lists the leaves for an error message, the first few of many.
-func (s *Scheduler) leafPaths() string {
-	const most = 20
-	var paths []string
-	for path, q := range s.queues {
-		if q.leaf() {
-			paths = append(paths, path)
-		}
-	}
-	slices.Sort(paths)
-	if n := len(paths); n > most {
-		return fmt.Sprintf("%s and %d more", strings.Join(paths[:most], ", "), n-most)
-	}
-	return strings.Join(paths, ", ")
 }
 
 // stopped reports whether the queue or one above it takes no new applications.

@@ -52,6 +52,19 @@ func run(t *testing.T, seed uint64, steps int) uint64 {
 				}
 				c.now |= 1 << 40 // a queue may be above its maximum then
 			}
+		case op == 7 && r.IntN(3) == 0:
+			part := 10 + r.Int64N(50)
+			changed := leafOf("a", part)
+			changed.MaxCapacity = Million - r.Int64N(100)*1000
+			next := c.cfg
+			next.Root = tree(limited, leafOf("b", 70-part), changed)
+			if part%3 == 0 {
+				next.Root.Children = append(next.Root.Children, leafOf("d", 0))
+			}
+			if err := c.Reconfigure(next); err != nil && c.queues["root.d"] == nil {
+				t.Error(err)
+			}
+			c.now |= 1 << 40
 		default:
 			for _, k := range sortedContainers(c.held) {
 				if r.IntN(3) == 0 {

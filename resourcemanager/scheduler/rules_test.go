@@ -296,3 +296,77 @@ func TestAMovedApplicationTakesItsContainersAndAsksAlong(t *testing.T) {
 		t.Error("a parent took an application")
 	}
 }
+
+func TestRefreshedQueuesKeepWhatRunsInThem(t *testing.T) {
+	c := newCluster(t, tree(leafOf("a", 50), leafOf("b", 50)))
+	c.nodesOf(4, 8, 8)
+	c.app("x", "a", "u")
+	c.app("y", "b", "u")
+	c.ask("x", want(Any, 40, 1, true))
+	c.has("x", 32)
+	next := c.cfg
+	narrow := leafOf("a", 20)
+	narrow.MaxCapacity = Million / 4
+	next.Root = tree(narrow, leafOf("b", 40), QueueConfig{Name: "p", Capacity: Million * 4 / 10, MaxCapacity: Million, Children: []QueueConfig{leafOf("new", 100)}})
+	if err := c.Reconfigure(next); err != nil {
+		t.Fatal(err)
+	}
+	c.now |= 1 << 40 // a is above its new maximum
+	c.check()
+	a := c.queues["root.a"]
+	if a.used[yarn.Memory] != 32<<10 || a.pending.containers != 8 || a.guaranteed[yarn.Memory] != 32<<10/5 || c.root.used[yarn.Memory] != 32<<10 || len(a.active) != 1 {
+		t.Errorf("%+v", a)
+	}
+	c.ask("y", want(Any, 20, 1, true))
+	c.app("z", "new", "u")
+	c.ask("z", want(Any, 4, 1, true))
+	c.finish("x", 24)
+	c.has("x", 8) // a stays at its new maximum
+	c.has("y", 20)
+	c.has("z", 4)
+	if got, err := c.LeafPath("new"); err != nil || got != "root.p.new" {
+		t.Errorf("%s, %v", got, err)
+	}
+}
+
+func TestAQueueThatIsUsedCannotBeDeletedOrTurned(t *testing.T) {
+	parent := QueueConfig{Name: "p", Capacity: Million / 2, MaxCapacity: Million, Children: []QueueConfig{leafOf("x", 100)}}
+	c := newCluster(t, tree(leafOf("a", 50), parent))
+	c.nodesOf(1, 8, 8)
+	c.app("j", "a", "u")
+	turned := parent
+	turned.Children = nil
+	split := leafOf("a", 50)
+	split.Children = []QueueConfig{leafOf("y", 100)}
+	stopped := leafOf("a", 50)
+	stopped.Stopped = true
+	refused := func(want string, children ...QueueConfig) {
+		t.Helper()
+		next := c.cfg
+		next.Root = tree(children...)
+		if err := c.Reconfigure(next); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %q in it", err, want)
+		}
+		c.check()
+	}
+	whole := parent
+	whole.Capacity = Million
+	refused("root.a cannot be deleted from the capacity scheduler configuration, as the queue is not yet in stopped state. Current State : RUNNING", whole)
+	refused("Can not convert parent queue: root.p to leaf queue", leafOf("a", 50), turned)
+	refused("Can not convert the leaf queue: root.a to parent queue", split, parent)
+	refused("add up to", leafOf("a", 20), parent)
+	next := c.cfg
+	next.Root = tree(stopped, parent)
+	if err := c.Reconfigure(next); err != nil {
+		t.Fatal(err)
+	}
+	refused("Current State : DRAINING", whole)
+	c.RemoveApp(c.apps["j"])
+	next.Root = tree(whole)
+	if err := c.Reconfigure(next); err != nil {
+		t.Errorf("the empty stopped queue: %v", err)
+	}
+	if _, err := c.LeafPath("a"); err == nil {
+		t.Error("the deleted queue is still there")
+	}
+}

@@ -11,8 +11,8 @@ import (
 type Scheduler struct {
 	cfg    Config
 	root   *queue
-	queues map[string]*queue   // by path
-	leaves map[string][]*queue // by short name
+	queues map[string]*queue // by path
+	names  *Names
 	apps   map[yarn.ApplicationID]*app
 	held   map[yarn.ContainerID]*Container
 
@@ -47,7 +47,6 @@ func New(cfg Config) (*Scheduler, error) {
 	s := &Scheduler{
 		cfg:    cfg,
 		queues: map[string]*queue{},
-		leaves: map[string][]*queue{},
 		apps:   map[yarn.ApplicationID]*app{},
 		held:   map[yarn.ContainerID]*Container{},
 		nodes:  map[yarn.NodeID]*node{},
@@ -55,11 +54,15 @@ func New(cfg Config) (*Scheduler, error) {
 		racks:  map[string]*rack{},
 	}
 	s.root = s.build(cfg.Root, nil)
+	s.names = namesOf(s.root)
 	return s, nil
 }
 
-// Config is the configuration that the scheduler was made with.
-func (s *Scheduler) Config() *Config { return &s.cfg }
+// Names are the present queues' names.
+func (s *Scheduler) Names() *Names { return s.names }
+
+// LeafPath resolves a queue name to a leaf's path; see Names.
+func (s *Scheduler) LeafPath(name string) (string, error) { return s.names.LeafPath(name) }
 
 // Minimum is the smallest allocation.
 func (s *Scheduler) Minimum() yarn.Resource { return s.cfg.Minimum }

@@ -2,24 +2,43 @@ package service
 
 import (
 	"strings"
+	"sync/atomic"
 
 	"heddle/hadoop/security"
 	"heddle/resourcemanager/core"
 	"heddle/resourcemanager/settings"
 )
 
-// Access decides who may do what.
+// Access decides who may do what. The lists of administrators and of the queues may be
+// replaced while it is in use.
 type Access struct {
 	Enabled bool // yarn.acl.enable
-	Admins  security.ACL
-	Queues  map[string]settings.QueueACLs
 	Groups  func(user string) []string
 	Owner   string // the user that the ResourceManager runs as; always an administrator
+	admins  atomic.Pointer[security.ACL]
+	queues  atomic.Pointer[map[string]settings.QueueACLs]
 }
+
+// NewAccess makes the rules of a configuration.
+func NewAccess(s *settings.Settings, owner string, groups func(string) []string) *Access {
+	a := &Access{Enabled: s.ACLEnabled, Groups: groups, Owner: owner}
+	a.SetAdmins(s.AdminACL)
+	a.SetQueues(s.Queues)
+	return a
+}
+
+// SetAdmins replaces the administrators.
+func (a *Access) SetAdmins(l security.ACL) { a.admins.Store(&l) }
+
+// SetQueues replaces the queues' lists, by path.
+func (a *Access) SetQueues(q map[string]settings.QueueACLs) { a.queues.Store(&q) }
+
+// Queue is the lists of the queue at path.
+func (a *Access) Queue(path string) settings.QueueACLs { return (*a.queues.Load())[path] }
 
 // Admin reports whether user administers the cluster.
 func (a *Access) Admin(user string) bool {
-	return user == a.Owner || a.Admins.Allows(user, a.Groups)
+	return user == a.Owner || a.admins.Load().Allows(user, a.Groups)
 }
 
 // SubmitTo reports whether user may submit to the queue at path. A right on a queue holds
@@ -29,7 +48,7 @@ func (a *Access) SubmitTo(path, user string) bool {
 		return true
 	}
 	for ; path != ""; path = parent(path) {
-		q := a.Queues[path]
+		q := a.Queue(path)
 		if q.Submit.Allows(user, a.Groups) || q.Admin.Allows(user, a.Groups) {
 			return true
 		}
@@ -43,7 +62,7 @@ func (a *Access) Administers(path, user string) bool {
 		return true
 	}
 	for ; path != ""; path = parent(path) {
-		if a.Queues[path].Admin.Allows(user, a.Groups) {
+		if a.Queue(path).Admin.Allows(user, a.Groups) {
 			return true
 		}
 	}

@@ -5,7 +5,7 @@ import (
 
 	adminpb "heddle/hadoop-proto/admin"
 	"heddle/hadoop/rpc"
-	"heddle/yarn"
+	"heddle/resourcemanager/settings"
 )
 
 // AdminProtocol is the name of ResourceManagerAdministrationProtocol on the wire.
@@ -15,9 +15,20 @@ const AdminProtocol = "org.apache.hadoop.yarn.server.api.ResourceManagerAdminist
 func (s *Service) Admin() rpc.Protocol {
 	sd := adminpb.File_hadoop_proto_admin_resourcemanager_administration_protocol_proto.Services().ByName("ResourceManagerAdministrationProtocolService")
 	return protocol(AdminProtocol, sd, map[string]rpc.Method{
-		"refreshNodes":                rpc.Unary(s.refreshNodes),
-		"refreshUserToGroupsMappings": rpc.Unary(s.refreshUserToGroupsMappings),
-		"getGroupsForUser":            rpc.Unary(s.getGroupsForUser),
+		"refreshQueues":                       rpc.Unary(s.refreshQueues),
+		"refreshNodes":                        rpc.Unary(s.refreshNodes),
+		"refreshSuperUserGroupsConfiguration": rpc.Unary(s.refreshSuperUserGroups),
+		"refreshUserToGroupsMappings":         rpc.Unary(s.refreshUserToGroupsMappings),
+		"refreshAdminAcls":                    rpc.Unary(s.refreshAdminACLs),
+		"refreshServiceAcls":                  rpc.Unary(s.refreshServiceACLs),
+		"refreshClusterMaxPriority":           rpc.Unary(s.refreshClusterMaxPriority),
+		"getGroupsForUser":                    rpc.Unary(s.getGroupsForUser),
+		"updateNodeResource":                  rpc.Unary(s.updateNodeResource),
+		"refreshNodesResources":               rpc.Unary(s.refreshNodesResources),
+		"checkForDecommissioningNodes":        rpc.Unary(s.checkForDecommissioningNodes),
+		"addToClusterNodeLabels":              rpc.Unary(s.addToClusterNodeLabels),
+		"removeFromClusterNodeLabels":         rpc.Unary(s.removeFromClusterNodeLabels),
+		"replaceLabelsOnNodes":                rpc.Unary(s.replaceLabelsOnNodes),
 	})
 }
 
@@ -33,21 +44,88 @@ func (s *Service) administrator(ctx context.Context, what string) error {
 	return nil
 }
 
-// refreshNodes reads the host lists again and decommissions the nodes they exclude.
-func (s *Service) refreshNodes(ctx context.Context, req *adminpb.RefreshNodesRequestProto) (*adminpb.RefreshNodesResponseProto, error) {
-	if err := s.administrator(ctx, "refreshNodes"); err != nil {
+// ioFailure is how Java's AdminService wraps an IOException.
+func ioFailure(format string, args ...any) error {
+	return rpc.Exception(rpc.ClassYarn, "java.io.IOException: "+format, args...)
+}
+
+// reread reads the configuration directory again, for the part that an operation takes over.
+func (s *Service) reread() (*settings.Settings, error) {
+	fresh, err := settings.Load(s.Settings.Dir)
+	if err != nil {
+		return nil, ioFailure("%v", err)
+	}
+	return fresh, nil
+}
+
+// refreshQueues takes over the queues of capacity-scheduler.xml.
+func (s *Service) refreshQueues(ctx context.Context, _ *adminpb.RefreshQueuesRequestProto) (*adminpb.RefreshQueuesResponseProto, error) {
+	if err := s.administrator(ctx, "refreshQueues"); err != nil {
 		return nil, err
 	}
-	if req.GetDecommissionType() == adminpb.DecommissionTypeProto_GRACEFUL {
-		return nil, rpc.Exception(rpc.ClassYarn, "graceful decommissioning is not supported by this ResourceManager yet; use refreshNodes without -g")
+	fresh, err := s.reread()
+	if err != nil {
+		return nil, err
 	}
-	if err := s.Hosts.Refresh(); err != nil {
-		return nil, rpc.Exception(rpc.ClassIO, "%v", err)
+	s.queues.Lock() // the tree and its lists change together
+	defer s.queues.Unlock()
+	if err := s.Core.Reconfigure(ctx, fresh.Scheduler); err != nil {
+		return nil, ioFailure("Failed to re-init queues : %v", err)
 	}
-	if err := s.Core.ExcludeNodes(ctx, func(id yarn.NodeID) bool { return !s.Hosts.Admits(id.Host) }); err != nil {
-		return nil, failure(err)
+	s.Access.SetQueues(fresh.Queues)
+	return &adminpb.RefreshQueuesResponseProto{}, nil
+}
+
+func (s *Service) refreshSuperUserGroups(ctx context.Context, _ *adminpb.RefreshSuperUserGroupsConfigurationRequestProto) (*adminpb.RefreshSuperUserGroupsConfigurationResponseProto, error) {
+	if err := s.administrator(ctx, "refreshSuperUserGroupsConfiguration"); err != nil {
+		return nil, err
 	}
-	return &adminpb.RefreshNodesResponseProto{}, nil
+	fresh, err := s.reread()
+	if err != nil {
+		return nil, err
+	}
+	if err := s.RefreshProxyUsers(fresh.Conf); err != nil {
+		return nil, ioFailure("%v", err)
+	}
+	return &adminpb.RefreshSuperUserGroupsConfigurationResponseProto{}, nil
+}
+
+func (s *Service) refreshAdminACLs(ctx context.Context, _ *adminpb.RefreshAdminAclsRequestProto) (*adminpb.RefreshAdminAclsResponseProto, error) {
+	if err := s.administrator(ctx, "refreshAdminAcls"); err != nil {
+		return nil, err
+	}
+	fresh, err := s.reread()
+	if err != nil {
+		return nil, err
+	}
+	s.Access.SetAdmins(fresh.AdminACL)
+	return &adminpb.RefreshAdminAclsResponseProto{}, nil
+}
+
+func (s *Service) refreshServiceACLs(ctx context.Context, _ *adminpb.RefreshServiceAclsRequestProto) (*adminpb.RefreshServiceAclsResponseProto, error) {
+	if err := s.administrator(ctx, "refreshServiceAcls"); err != nil {
+		return nil, err
+	}
+	fresh, err := s.reread()
+	if err != nil {
+		return nil, err
+	}
+	if err := s.RefreshServiceACLs(fresh.Conf); err != nil {
+		return nil, ioFailure("%v", err)
+	}
+	return &adminpb.RefreshServiceAclsResponseProto{}, nil
+}
+
+func (s *Service) refreshClusterMaxPriority(ctx context.Context, _ *adminpb.RefreshClusterMaxPriorityRequestProto) (*adminpb.RefreshClusterMaxPriorityResponseProto, error) {
+	if err := s.administrator(ctx, "refreshClusterMaxPriority"); err != nil {
+		return nil, err
+	}
+	fresh, err := s.reread()
+	if err != nil {
+		return nil, err
+	}
+	s.maxPriority.Store(&fresh.MaxPrio)
+	return &adminpb.RefreshClusterMaxPriorityResponseProto{}, nil
 }
 
 func (s *Service) refreshUserToGroupsMappings(ctx context.Context, _ *adminpb.RefreshUserToGroupsMappingsRequestProto) (*adminpb.RefreshUserToGroupsMappingsResponseProto, error) {

@@ -207,7 +207,16 @@ func (s *Service) answer(sess *core.AMSession, keyID int32) (*yarnpb.AllocateRes
 		})
 	}
 	for _, n := range news.Nodes {
-		resp.UpdatedNodes = append(resp.UpdatedNodes, s.nodeReport(n))
+		report := s.nodeReport(n)
+		switch n.State {
+		case yarn.NodeRunning:
+			report.NodeUpdateType = yarnpb.NodeUpdateTypeProto_NODE_USABLE.Enum()
+		case yarn.NodeDecommissioning:
+			report.NodeUpdateType = yarnpb.NodeUpdateTypeProto_NODE_DECOMMISSIONING.Enum()
+		default:
+			report.NodeUpdateType = yarnpb.NodeUpdateTypeProto_NODE_UNUSABLE.Enum()
+		}
+		resp.UpdatedNodes = append(resp.UpdatedNodes, report)
 	}
 	if newest := s.Tokens.AMRMKeyID(); keyID != newest && sess.KeyID != newest {
 		t, err := s.Tokens.AMRM(sess.Attempt)

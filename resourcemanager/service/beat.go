@@ -37,11 +37,11 @@ func (s *Service) quietHeartbeat(_ context.Context, req, out []byte) ([]byte, bo
 	}
 	// The id only looks up the session and the lists; nobody keeps it.
 	id := yarn.NodeID{Host: unsafe.String(unsafe.SliceData(b.host), len(b.host)), Port: b.port}
-	if len(b.host) == 0 || !s.Hosts.Admits(id.Host) {
+	if len(b.host) == 0 {
 		return nil, false
 	}
 	sess, ok := s.Core.View().NodeSession(id)
-	if !ok || !sess.Call.TryLock() {
+	if !ok || !s.Hosts.Admits(id.Host) && !sess.Draining() || !sess.Call.TryLock() {
 		return nil, false
 	}
 	defer sess.Call.Unlock()

@@ -2,10 +2,13 @@ package service
 
 import (
 	"bufio"
+	"encoding/xml"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
+	"strconv"
 	"strings"
 	"sync/atomic"
 )
@@ -17,7 +20,11 @@ type HostLists struct {
 	now              atomic.Pointer[lists]
 }
 
-type lists struct{ in, out map[string]bool }
+// lists are host names in lower case, with the seconds that a graceful decommission of theirs may take, noTimeout for
+// those without their own.
+type lists struct{ in, out map[string]int64 }
+
+const noTimeout = -2
 
 // NewHostLists reads both files; a path that is not set admits everyone.
 func NewHostLists(include, exclude string) (*HostLists, error) {
@@ -43,10 +50,19 @@ func (h *HostLists) Refresh() error {
 func (h *HostLists) Admits(host string) bool {
 	l := h.now.Load()
 	host = strings.ToLower(host)
-	return !l.out[host] && (len(l.in) == 0 || l.in[host])
+	_, in := l.in[host]
+	_, out := l.out[host]
+	return !out && (len(l.in) == 0 || in)
 }
 
-func readHosts(path string) (map[string]bool, error) {
+// Timeout is how many seconds the exclude list gives a graceful decommission of host; ok is false where it says nothing.
+func (h *HostLists) Timeout(host string) (seconds int64, ok bool) {
+	seconds, ok = h.now.Load().out[strings.ToLower(host)]
+	return seconds, ok && seconds != noTimeout
+}
+
+// readHosts reads a list: names between blanks, or Hadoop's XML form where the file's name ends so.
+func readHosts(path string) (map[string]int64, error) {
 	if path == "" {
 		return nil, nil
 	}
@@ -58,13 +74,47 @@ func readHosts(path string) (map[string]bool, error) {
 		return nil, err
 	}
 	defer f.Close()
-	out := map[string]bool{}
+	if strings.HasSuffix(path, ".xml") {
+		return readHostsXML(f)
+	}
+	out := map[string]int64{}
 	lines := bufio.NewScanner(f)
 	for lines.Scan() {
 		line, _, _ := strings.Cut(lines.Text(), "#")
 		for _, name := range strings.Fields(line) {
-			out[strings.ToLower(name)] = true
+			out[strings.ToLower(name)] = noTimeout
 		}
 	}
 	return out, lines.Err()
+}
+
+// readHostsXML reads <host> elements with a <name> and perhaps a <timeout> in seconds (Hadoop's HostsFileReader).
+// A name may stand for several, between commas.
+func readHostsXML(r io.Reader) (map[string]int64, error) {
+	var doc struct {
+		Hosts []struct {
+			Name    string `xml:"name"`
+			Timeout string `xml:"timeout"`
+		} `xml:"host"`
+	}
+	if err := xml.NewDecoder(r).Decode(&doc); err != nil {
+		return nil, err
+	}
+	out := map[string]int64{}
+	for _, h := range doc.Hosts {
+		seconds := int64(noTimeout)
+		if text := strings.TrimSpace(h.Timeout); text != "" {
+			n, err := strconv.ParseInt(text, 10, 32)
+			if err != nil {
+				return nil, fmt.Errorf("host %s: the timeout %q is no number of seconds", h.Name, text)
+			}
+			seconds = max(n, -1)
+		}
+		for name := range strings.SplitSeq(h.Name, ",") {
+			if name = strings.ToLower(strings.TrimSpace(name)); name != "" {
+				out[name] = seconds
+			}
+		}
+	}
+	return out, nil
 }

@@ -150,6 +150,9 @@ func (s *Service) nodeReport(n *core.NodeView) *yarnpb.NodeReportProto {
 		Capability: wire.Resource(n.Total, s.Settings.Types), NumContainers: new(int32(n.Containers)), NodeState: yarnpb.NodeStateProto(n.State).Enum(),
 		HealthReport: new(n.Report), LastHealthReportTime: new(n.LastSeen()),
 	}
+	if n.State == yarn.NodeDecommissioning && n.DrainBy > 0 {
+		p.DecommissioningTimeout = new(uint32(max(0, n.DrainBy-s.Clock().UnixMilli()) / 1000))
+	}
 	if u := n.Utilization(); u != nil {
 		p.NodeUtilization = &yarnpb.ResourceUtilizationProto{Pmem: new(u.NodePMemMB), Vmem: new(u.NodeVMemMB), Cpu: new(u.NodeCPU)}
 		p.ContainersUtilization = &yarnpb.ResourceUtilizationProto{Pmem: new(u.ContainersPMemMB), Vmem: new(u.ContainersVMem), Cpu: new(u.ContainersCPU)}
@@ -247,10 +250,7 @@ func (s *Service) getQueueInfo(ctx context.Context, req *yarnpb.GetQueueInfoRequ
 
 func (s *Service) queueInfo(view *core.View, q *scheduler.QueueInfo, user string, apps, children, recursive bool) (*yarnpb.QueueInfoProto, error) {
 	fraction := func(ppm int64) *float32 { return new(float32(ppm) / scheduler.Million) }
-	state := yarnpb.QueueStateProto_Q_RUNNING
-	if q.Config.Stopped {
-		state = yarnpb.QueueStateProto_Q_STOPPED
-	}
+	state := yarnpb.QueueStateProto(yarnpb.QueueStateProto_value["Q_"+string(q.State)])
 	used := float32(0)
 	if g := q.Guaranteed[yarn.Memory]; g > 0 {
 		used = float32(q.Used[yarn.Memory]) / float32(g)

@@ -6,16 +6,19 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
 
+	"heddle/hadoop/conf"
 	"heddle/hadoop/rpc"
 	"heddle/hadoop/security"
 	"heddle/resourcemanager/core"
 	"heddle/resourcemanager/settings"
 	"heddle/resourcemanager/tokens"
+	"heddle/yarn"
 )
 
 // Service is what the protocols share.
@@ -31,11 +34,15 @@ type Service struct {
 	Hosts      *HostLists
 	// RefreshGroups forgets cached group memberships.
 	RefreshGroups func()
+	// RefreshProxyUsers and RefreshServiceACLs read these rules again, from a configuration.
+	RefreshProxyUsers, RefreshServiceACLs func(*conf.Config) error
 	// ClusterTimestamp is the rm_identifier that NodeManagers check tokens against.
 	ClusterTimestamp int64
 	Version          string
 
 	maxPriority atomic.Pointer[int32] // as last refreshed
+	queues      sync.Mutex            // held while the queues are refreshed
+	sizes       atomic.Pointer[map[yarn.NodeID]core.NodeResource]
 }
 
 // MaxPriority is the highest priority that an application may have.

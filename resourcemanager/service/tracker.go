@@ -42,7 +42,7 @@ func (s *Service) registerNodeManager(ctx context.Context, req *yarnpb.RegisterN
 		s.Log.Warn("node refused", "node", id, "reason", text)
 		return &yarnpb.RegisterNodeManagerResponseProto{NodeAction: yarnpb.NodeActionProto_SHUTDOWN.Enum(), DiagnosticsMessage: &text}, nil
 	}
-	if !s.Hosts.Admits(id.Host) {
+	if n, known := s.Core.View().Nodes.Get(id); !s.Hosts.Admits(id.Host) && (!known || n.State != yarn.NodeDecommissioning) {
 		return shutdown("Disallowed NodeManager from  %s, Sending SHUTDOWN signal to the NodeManager.", id.Host)
 	}
 	total, err := wire.ResourceFrom(req.GetResource(), s.Settings.Types)
@@ -52,6 +52,11 @@ func (s *Service) registerNodeManager(ctx context.Context, req *yarnpb.RegisterN
 	if least := s.Settings.Scheduler.Minimum; total[yarn.Memory] < least[yarn.Memory] || total[yarn.VCores] < least[yarn.VCores] {
 		return shutdown("NodeManager from  %s doesn't satisfy minimum allocations, Sending SHUTDOWN signal to the NodeManager. Node capabilities are %s; minimums are %dmb and %d vcores",
 			id.Host, s.Settings.Types.Format(total), least[yarn.Memory], least[yarn.VCores])
+	}
+	var told *yarnpb.ResourceProto // only where it is not what the node said
+	if fixed, ok := s.fixedSizes()[id]; ok {
+		total = fixed.Over(total)
+		told = wire.Resource(total, s.Settings.Types)
 	}
 	r := core.NodeRegistration{ID: id, HTTPPort: req.GetHttpPort(), Version: req.GetNmVersion(), Rack: s.rack(id.Host), Total: total}
 	for _, p := range req.GetContainerStatuses() {
@@ -69,7 +74,7 @@ func (s *Service) registerNodeManager(ctx context.Context, req *yarnpb.RegisterN
 	}
 	return &yarnpb.RegisterNodeManagerResponseProto{
 		ContainerTokenMasterKey: s.Tokens.ContainerKeys().Current.Proto(), NmTokenMasterKey: s.Tokens.NMKeys().Current.Proto(),
-		NodeAction: yarnpb.NodeActionProto_NORMAL.Enum(), RmIdentifier: new(s.ClusterTimestamp), RmVersion: new(s.Version),
+		NodeAction: yarnpb.NodeActionProto_NORMAL.Enum(), Resource: told, RmIdentifier: new(s.ClusterTimestamp), RmVersion: new(s.Version),
 	}, nil
 }
 
@@ -92,11 +97,11 @@ func (s *Service) nodeContainer(p *yarnpb.NMContainerStatusProto) (core.NodeCont
 func (s *Service) nodeHeartbeat(ctx context.Context, req *yarnpb.NodeHeartbeatRequestProto) (*yarnpb.NodeHeartbeatResponseProto, error) {
 	status := req.GetNodeStatus()
 	id := wire.NodeIDFrom(status.GetNodeId())
-	if !s.Hosts.Admits(id.Host) {
+	sess, ok := s.Core.NodeSession(id)
+	if !s.Hosts.Admits(id.Host) && (!ok || !sess.Draining()) {
 		text := "Disallowed NodeManager nodeId: " + id.String() + " hostname:" + id.Host
 		return &yarnpb.NodeHeartbeatResponseProto{NodeAction: yarnpb.NodeActionProto_SHUTDOWN.Enum(), DiagnosticsMessage: &text}, nil
 	}
-	sess, ok := s.Core.NodeSession(id)
 	if !ok {
 		return resync("Node not found resyncing " + id.String()), nil
 	}
@@ -187,6 +192,9 @@ func (s *Service) heartbeatReply(sess *core.NodeSession, req *yarnpb.NodeHeartbe
 	}
 	for _, sig := range orders.Signals {
 		resp.ContainersToSignal = append(resp.ContainersToSignal, &yarnpb.SignalContainerRequestProto{ContainerId: wire.ContainerID(sig.Container), Command: yarnpb.SignalContainerCommandProto(sig.Command).Enum()})
+	}
+	if orders.Resource != nil {
+		resp.Resource = wire.Resource(*orders.Resource, s.Settings.Types)
 	}
 	if orders.Shutdown != "" {
 		resp.NodeAction, resp.DiagnosticsMessage = yarnpb.NodeActionProto_SHUTDOWN.Enum(), new(orders.Shutdown)

@@ -37,7 +37,7 @@ func (s *Settings) scheduler(c, sched *conf.Config) error {
 	default:
 		return sched.Invalid(prefix+"resource-calculator", "DefaultResourceCalculator or DominantResourceCalculator")
 	}
-	s.Scheduler.Root = r.queue("root", "root", scheduler.Million)
+	s.Scheduler.Root = r.queue("root", "root", scheduler.Million, "RUNNING")
 	s.Queues = r.acls
 	return errors.Join(append(r.errs, r.values.Err())...)
 }
@@ -49,7 +49,8 @@ type queueReader struct {
 	errs   []error
 }
 
-func (r *queueReader) queue(name, path string, capacity int64) scheduler.QueueConfig {
+// queue reads the queue at path and those below it. A queue without a state has that of the queue above.
+func (r *queueReader) queue(name, path string, capacity int64, above string) scheduler.QueueConfig {
 	key := prefix + path + "."
 	q := scheduler.QueueConfig{
 		Name: name, Capacity: capacity,
@@ -61,7 +62,8 @@ func (r *queueReader) queue(name, path string, capacity int64) scheduler.QueueCo
 		DefaultLifetime: r.values.Int64(key+"default-application-lifetime", 0),
 		MaxLifetime:     r.values.Int64(key+"maximum-application-lifetime", 0),
 	}
-	switch state := strings.ToUpper(r.conf.String(key+"state", "RUNNING")); state {
+	var state string
+	switch state = strings.ToUpper(r.conf.String(key+"state", above)); state {
 	case "RUNNING":
 	case "STOPPED":
 		q.Stopped = true
@@ -88,7 +90,7 @@ func (r *queueReader) queue(name, path string, capacity int64) scheduler.QueueCo
 			r.errs = append(r.errs, fmt.Errorf("%w: a queue's name has no dots or blanks", r.conf.Invalid(key+"queues", "queue names")))
 			continue
 		}
-		q.Children = append(q.Children, r.queue(child, at, r.share(prefix+at+".capacity", 0)))
+		q.Children = append(q.Children, r.queue(child, at, r.share(prefix+at+".capacity", 0), state))
 	}
 	return q
 }

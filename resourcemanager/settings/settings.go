@@ -57,6 +57,7 @@ type Settings struct {
 	MaxDataLength     int
 	ExcludePath       string // yarn.resourcemanager.nodes.exclude-path
 	IncludePath       string
+	DrainSeconds      int64 // a graceful decommission's time-out, where the administrator gives none
 	MinimumNode       yarn.Resource
 	DiagnosticsLength int
 	ClusterID         string
@@ -113,6 +114,7 @@ func From(c, sched *conf.Config, dir string) (*Settings, error) {
 		MaxDataLength:    v.Int("ipc.maximum.data.length", 134217728),
 		ExcludePath:      v.String("yarn.resourcemanager.nodes.exclude-path", ""),
 		IncludePath:      v.String("yarn.resourcemanager.nodes.include-path", ""),
+		DrainSeconds:     v.Int64("yarn.resourcemanager.nodemanager-graceful-decommission-timeout-secs", 3600),
 		MaxPrio:          int32(v.Int("yarn.cluster.max-application-priority", 0)),
 		ClusterID:        v.String("yarn.resourcemanager.cluster-id", ""),
 	}
@@ -166,6 +168,9 @@ func refuse(c *conf.Config) error {
 	}
 	if s := c.String("yarn.resourcemanager.scheduler.class", capacityScheduler); s != capacityScheduler {
 		no("yarn.resourcemanager.scheduler.class", s, "only the capacity scheduler is built")
+	}
+	if on, err := c.Bool("yarn.node-labels.enabled", false); err != nil || on {
+		no("yarn.node-labels.enabled", "true", "node labels are not built, and applications that name one would run anywhere")
 	}
 	if on, err := c.Bool("yarn.federation.enabled", false); err != nil || on {
 		no("yarn.federation.enabled", "true", "federation is not planned")

@@ -52,6 +52,7 @@ func TestRefusals(t *testing.T) {
 		{map[string]string{"hadoop.security.authentication": "kerberos"}, []string{"hadoop.security.authentication=kerberos", "core-site.xml", "Kerberos", "remove the key"}},
 		{map[string]string{"yarn.http.policy": "HTTPS_ONLY"}, []string{"yarn.http.policy=HTTPS_ONLY", "yarn-site.xml", "TLS", "remove the key"}},
 		{map[string]string{"yarn.resourcemanager.scheduler.class": "org.apache.hadoop.yarn.server.resourcemanager.scheduler.fair.FairScheduler"}, []string{"yarn.resourcemanager.scheduler.class", "FairScheduler", "yarn-site.xml", "only the capacity scheduler", "remove the key"}},
+		{map[string]string{"yarn.node-labels.enabled": "true"}, []string{"yarn.node-labels.enabled", "yarn-site.xml", "node labels"}},
 		{map[string]string{"yarn.federation.enabled": "true"}, []string{"yarn.federation.enabled", "yarn-site.xml", "not planned"}},
 		{map[string]string{"yarn.resourcemanager.ha.enabled": "true", "yarn.http.policy": "HTTPS_ONLY"}, []string{"yarn.resourcemanager.ha.enabled", "yarn.http.policy"}}, // all at once
 		{map[string]string{"yarn.acl.enable": "yes"}, []string{"yarn.acl.enable", `"yes"`, "yarn-site.xml", "true or false"}},
@@ -215,4 +216,50 @@ func FuzzParseDecimal(f *testing.F) {
 			t.Errorf("%q is %d", text, n)
 		}
 	})
+}
+
+func TestAQueueWithoutAStateHasThatOfTheQueueAbove(t *testing.T) {
+	s, err := load(t, map[string]string{prefix + "root.b.state": "STOPPED", prefix + "root.b.queues": "x,y", prefix + "root.b.x.capacity": "50", prefix + "root.b.y.capacity": "50",
+		prefix + "root.b.y.state": "running"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := s.Scheduler.Root.Children[1]
+	if s.Scheduler.Root.Children[0].Stopped || !b.Stopped || !b.Children[0].Stopped || b.Children[1].Stopped {
+		t.Errorf("%+v", s.Scheduler.Root)
+	}
+}
+
+func TestNodeSizes(t *testing.T) {
+	s, err := load(t, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := s.NodeSizes(); got != nil || err != nil {
+		t.Errorf("without a file: %v, %v", got, err)
+	}
+	write := func(keys map[string]string) {
+		t.Helper()
+		if err := os.WriteFile(filepath.Join(s.Dir, "dynamic-resources.xml"), conf.XML(keys), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const p = "yarn.resource.dynamic."
+	write(map[string]string{p + "nodes": "h1:1234,h2:9", p + "h1:1234.memory": "4096", p + "h1:1234.vcores": "3", p + "h1:1234.overcommittimeout": "500", p + "h2:9.vcores": "2"})
+	got, err := s.NodeSizes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := got[yarn.NodeID{Host: "h1", Port: 1234}]; n.Total[yarn.Memory] != 4096 || n.Total[yarn.VCores] != 3 || n.Total[2] != -1 || n.Millis != 500 {
+		t.Errorf("%+v", n)
+	}
+	if n := got[yarn.NodeID{Host: "h2", Port: 9}]; n.Total[yarn.Memory] != -1 || n.Total[yarn.VCores] != 2 || n.Millis != -1 {
+		t.Errorf("%+v", n)
+	}
+	for _, bad := range []map[string]string{{p + "nodes": "h1"}, {p + "nodes": "h1:x"}, {p + "nodes": "h1:1", p + "h1:1.memory": "much"}} {
+		write(bad)
+		if _, err := s.NodeSizes(); err == nil {
+			t.Errorf("%v was accepted", bad)
+		}
+	}
 }

@@ -94,7 +94,7 @@ func (w *Web) vector(ppm int64) map[string]any {
 }
 
 func (w *Web) acls(path string) map[string]any {
-	q := w.service.Access.Queues[path]
+	q := w.service.Access.Queue(path)
 	return map[string]any{"queueAcl": []any{
 		map[string]any{"accessType": "ADMINISTER_QUEUE", "accessControlList": q.Admin.String()},
 		map[string]any{"accessType": "SUBMIT_APP", "accessControlList": q.Submit.String()},
@@ -106,19 +106,12 @@ func (w *Web) below(m, capacity map[string]any, q *scheduler.QueueInfo) {
 	for _, key := range []string{"absoluteCapacity", "absoluteMaxCapacity", "absoluteUsedCapacity"} {
 		m[key] = capacity[key]
 	}
-	m["numApplications"], m["state"], m["resourcesUsed"] = q.Apps, state(q), w.resource(q.Used)
+	m["numApplications"], m["state"], m["resourcesUsed"] = q.Apps, q.State, w.resource(q.Used)
 	m["hideReservationQueues"], m["nodeLabels"] = false, []string{"*"}
 	m["allocatedContainers"], m["reservedContainers"], m["pendingContainers"] = q.Containers, q.ReservedContainers, q.PendingContainers
 	m["resources"] = w.usages(usage{q.Used, q.Reserved, q.Pending, q.AMUsed, q.AMLimit, q.UserAMLimit})
 	m["minEffectiveCapacity"], m["maxEffectiveCapacity"] = w.resource(q.Guaranteed), w.resource(q.Maximum)
 	m["autoCreateChildQueueEnabled"], m["leafQueueTemplate"] = false, map[string]any{}
-}
-
-func state(q *scheduler.QueueInfo) string {
-	if q.Config.Stopped {
-		return "STOPPED"
-	}
-	return "RUNNING"
 }
 
 func (w *Web) leaf(m map[string]any, q *scheduler.QueueInfo) {
