@@ -1,6 +1,7 @@
 package security
 
 import (
+	"bytes"
 	"crypto/hmac"
 	"crypto/sha1"
 	"crypto/subtle"
@@ -156,14 +157,15 @@ type ReceivedKeys struct {
 	keys atomic.Pointer[[2]MasterKey]
 }
 
-// Set takes a key from a register or heartbeat reply. The same id again changes nothing.
+// Set takes a key from a register or heartbeat reply. The same key again changes nothing; another
+// ResourceManager may use the same id for another key.
 func (r *ReceivedKeys) Set(k MasterKey) {
 	old := r.keys.Load()
 	if old == nil {
 		r.keys.Store(&[2]MasterKey{k, {}})
 		return
 	}
-	if old[0].ID != k.ID {
+	if old[0].ID != k.ID || !bytes.Equal(old[0].Bytes, k.Bytes) {
 		r.keys.Store(&[2]MasterKey{k, old[0]})
 	}
 }

@@ -1,6 +1,7 @@
 package tokens
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"time"
@@ -29,7 +30,7 @@ func (c *Containers) Set(k security.MasterKey) { set(&c.Keys, c.Journal, keyCont
 func set(keys *security.ReceivedKeys, j *recovery.Journal, name string, k security.MasterKey) {
 	before, ok := keys.Current()
 	keys.Set(k)
-	if !ok || before.ID != k.ID {
+	if !ok || before.ID != k.ID || !bytes.Equal(before.Bytes, k.Bytes) {
 		j.Note(recovery.Put(name, savedKeys{k, before}))
 	}
 }

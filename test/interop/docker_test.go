@@ -296,3 +296,44 @@ func TestADockerContainerStoppedAtAnyMomentIsGone(t *testing.T) {
 		t.Errorf("a step was not foreseen:\n%s", b.Log)
 	}
 }
+
+// A Docker container that a NodeManager left is watched again by the next one, and one that ended in between is reported.
+func TestDockerContainersOutliveTheirNodeManager(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.Chmod(filepath.Dir(dir), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	site := map[string]string{"yarn.nodemanager.recovery.enabled": "true", "yarn.nodemanager.recovery.supervised": "true",
+		"yarn.nodemanager.runtime.linux.allowed-runtimes": "default,docker"}
+	dockerEngine(t)
+	first := node.Start(t, node.Options{Dir: dir, Site: site})
+	am := first.AM(t, "alice", 1)
+	lives := am.Start(t, node.Launch{Env: inDocker(), Commands: []string{"{ echo begun; sleep 1000; }", "1><LOG_DIR>/stdout"}})
+	ends := am.Start(t, node.Launch{Env: inDocker(), Commands: []string{"{ echo begun; while [ ! -e go ]; do sleep 0.1; done; exit 4; }", "1><LOG_DIR>/stdout"}})
+	am.Logged(t, lives, "stdout", "begun\n")
+	am.Logged(t, ends, "stdout", "begun\n")
+	if err := first.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	docker(t, "exec", ends.String(), "touch", "go")
+	docker(t, "wait", ends.String())
+	pid := docker(t, "inspect", "-f", "{{.State.Pid}}", lives.String())
+
+	site["yarn.nodemanager.recovery.supervised"] = "false"
+	second := node.Start(t, node.Options{Dir: dir, Site: site})
+	again := second.AM(t, "alice", 1)
+	if s := again.Done(t, ends); s.GetExitStatus() != 4 {
+		t.Errorf("exit %d: %s", s.GetExitStatus(), s.GetDiagnostics())
+	}
+	again.Running(t, lives)
+	if now := docker(t, "inspect", "-f", "{{.State.Pid}}", lives.String()); now != pid {
+		t.Errorf("process %s became %s", pid, now)
+	}
+	again.Stop(t, lives)
+	if s := again.Done(t, lives); s.GetExitStatus() != int32(yarn.ExitKilledByAppMaster) {
+		t.Errorf("exit %d: %s", s.GetExitStatus(), s.GetDiagnostics())
+	}
+	if left := ours(t); len(left) > 0 {
+		t.Errorf("the engine still has %v", left)
+	}
+}

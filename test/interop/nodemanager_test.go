@@ -20,10 +20,12 @@ import (
 	"heddle/test/node"
 )
 
-// A NodeManager that was killed and started again ends what it finds, tells the ResourceManager, and the
-// application goes on with its next attempt.
+// A NodeManager without recovery that was killed and started again ends what it finds, tells the
+// ResourceManager, and the application goes on with its next attempt.
 func TestAnApplicationOutlivesItsKilledNodeManager(t *testing.T) {
-	c, err := cluster.Start(t.Context(), shared.options("nm-killed", shared.rm, shared.nm))
+	o := shared.options("nm-killed", shared.rm, shared.nm)
+	o.Site = map[string]string{"yarn.nodemanager.recovery.enabled": "false"}
+	c, err := cluster.Start(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -221,5 +223,50 @@ func TestLogsOfARunningApplication(t *testing.T) {
 	})
 	if err := <-ended; err != nil {
 		t.Error(err)
+	}
+}
+
+// With recovery a job does not notice that its NodeManager was killed: one attempt, and each container once.
+func TestARunningJobDoesNotNoticeItsKilledNodeManager(t *testing.T) {
+	c, err := cluster.Start(t.Context(), shared.options("nm-recovered", shared.rm, shared.nm))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Stop()
+	starts := filepath.Join(t.TempDir(), "starts")
+	if err := os.Chmod(filepath.Dir(filepath.Dir(starts)), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	type result struct {
+		run cluster.Run
+		err error
+	}
+	done := make(chan result, 1)
+	ctx := limited(t, 3*time.Minute)
+	go func() {
+		run, err := c.Shell(ctx, "", "-shell_command", "echo started >> "+starts+"; sleep 6; echo survived-$CONTAINER_ID", "-num_containers", "2", "-container_memory", "256", "-master_memory", "300")
+		done <- result{run, err}
+	}()
+	running := func() error {
+		b, err := os.ReadFile(starts)
+		if n := strings.Count(string(b), "started"); n < 2 {
+			return fmt.Errorf("%d containers have begun: %v", n, err)
+		}
+		return nil
+	}
+	until(t, time.Minute, "running containers", running)
+	c.KillNM()
+	if err := c.StartNM(ctx); err != nil {
+		t.Fatal(err)
+	}
+	r := <-done
+	ranWell(t, r.run, r.err, "Application completed successfully")
+	b, err := os.ReadFile(starts)
+	if err != nil || strings.Count(string(b), "started") != 2 {
+		t.Errorf("the containers began %q, %v", b, err)
+	}
+	var attempts struct{ AppAttempts struct{ AppAttempt []struct{ ID int } } }
+	if err := c.GetJSON("/ws/v1/cluster/apps/"+applicationID.FindString(r.run.Out)+"/appattempts", &attempts); err != nil || len(attempts.AppAttempts.AppAttempt) != 1 {
+		t.Errorf("attempts: %+v, %v", attempts, err)
 	}
 }
