@@ -265,7 +265,9 @@ func TestARunningJobDoesNotNoticeItsKilledNodeManager(t *testing.T) {
 	if err != nil || strings.Count(string(b), "started") != 2 {
 		t.Errorf("the containers began %q, %v", b, err)
 	}
-	var attempts struct{ AppAttempts struct{ AppAttempt []struct{ ID int } } }
+	var attempts struct {
+		AppAttempts struct{ AppAttempt []struct{ ID int } }
+	}
 	if err := c.GetJSON("/ws/v1/cluster/apps/"+applicationID.FindString(r.run.Out)+"/appattempts", &attempts); err != nil || len(attempts.AppAttempts.AppAttempt) != 1 {
 		t.Errorf("attempts: %+v, %v", attempts, err)
 	}
