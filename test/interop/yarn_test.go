@@ -118,6 +118,28 @@ var yarnCommands = []string{
 	"daemonlog", "daemonlog -getlevel $W", "daemonlog -getlevel 127.0.0.1:1 x", "daemonlog -bogus",
 }
 
+// logCommands are `yarn logs`; files of running containers come in the order of a Java hash map, so frames are sorted.
+var logCommands = []string{
+	"logs", "logs -help", "logs -applicationId", "logs -bogus", "logs $F", "logs -applicationId x", "logs -containerId x", "logs -applicationAttemptId x", "logs -applicationId application_1_0001",
+	"logs -containerId container_1_0001_01_000002", "logs -applicationId $F", "logs -applicationId $F extra", "logs -applicationId $F -log_files stdout", "logs -applicationId $F -log_files stdout,stderr",
+	"logs -applicationId $F -log_files nosuch", "logs -applicationId $F -log_files ALL", "logs -applicationId $F -log_files *", "logs -applicationId $F -log_files_pattern std.*",
+	"logs -applicationId $F -log_files_pattern .*", "logs -applicationId $F -log_files_pattern zzz", "logs -applicationId $F -log_files a -log_files_pattern b",
+	"logs -applicationId $F -size 3", "logs -applicationId $F -size -3", "logs -applicationId $F -log_files stdout -size 300", "logs -applicationId $F -log_files stdout -size -300",
+	"logs -applicationId $F -size x", "logs -applicationId $F -size_limit_mb 1", "logs -applicationId $F -size_limit_mb -1", "logs -applicationId $F -size_limit_mb x",
+	"logs -applicationId $F -containerId $FC", "logs -containerId $FC -log_files stdout", "logs -containerId $FC -nodeAddress $N", "logs -containerId $FC -nodeAddress nosuch:1",
+	"logs -applicationId $F -nodeAddress $N", "logs -applicationId $F -list_nodes", "logs -applicationId $F -show_application_log_info", "logs -applicationId $F -show_container_log_info",
+	"logs -applicationId $F -show_container_log_info -nodeAddress $N", "logs -containerId $FC -show_container_log_info", "logs -containerId $FC -show_application_log_info",
+	"logs -applicationId $F -show_application_log_info -show_container_log_info", "logs -applicationId $F -am 1", "logs -applicationId $F -am ALL -log_files AppMaster.stderr",
+	"logs -applicationId $F -am -1", "logs -applicationId $F -am 5", "logs -applicationId $F -am x", "logs -applicationId $F -appOwner nobody", "logs -applicationAttemptId $FA",
+	"logs -client_max_retries 1 -client_retry_interval_ms 5 -containerId $FC -log_files stdout", "logs -client_max_retries x -applicationId $F",
+
+	"logs -applicationId $R", "logs -applicationId $R -log_files stdout", "logs -applicationId $R -list_nodes", "logs -applicationId $R -show_application_log_info",
+	"logs -applicationId $R -show_container_log_info", "logs -applicationId $R -am 1", "logs -applicationId $R -am ALL -log_files AppMaster.stdout", "logs -containerId $RC",
+	"logs -containerId $RC -log_files prelaunch.out -size 3", "logs -containerId $RC -log_files prelaunch.out -size -3", "logs -containerId $RC -log_files nosuch",
+	"logs -containerId $RC -log_files_pattern std.*", "logs -containerId $RC -show_container_log_info", "logs -containerId $RC -show_application_log_info", "logs -containerId $RC -nodeAddress $N",
+	"logs -applicationAttemptId $RA -log_files stdout", "logs -containerId $RC -size_limit_mb 0",
+}
+
 // TestHeddleYarnPrintsWhatHadoopsYarnPrints compares `heddle yarn` with Hadoop's own client on a cluster
 // that has run an application and runs another.
 func TestHeddleYarnPrintsWhatHadoopsYarnPrints(t *testing.T) {
@@ -129,7 +151,8 @@ func TestHeddleYarnPrintsWhatHadoopsYarnPrints(t *testing.T) {
 	words = append(words, idWords(runningApplication(t, ctx, c), "$R", "$RA", "$RC")...)
 	replace := strings.NewReplacer(append(longestFirst(words), "$N", nodeID(t, ctx), "$W", c.Address("web"))...)
 	java := startHadoopsYarn(t, ctx, c)
-	for _, line := range yarnCommands {
+	aggregated(t, c, replace.Replace("$F"))
+	for _, line := range slices.Concat(yarnCommands, logCommands) {
 		t.Run(line, func(t *testing.T) { compare(t, ctx, c, java, strings.Fields(replace.Replace(line))) })
 	}
 }
@@ -144,9 +167,21 @@ func compare(t *testing.T, ctx context.Context, c *cluster.Cluster, java *hadoop
 	if err != nil {
 		t.Fatal(err)
 	}
+	if args[0] == "logs" {
+		ours.out, theirs.out = sortedFrames(ours.out), sortedFrames(theirs.out)
+	}
 	if still(ours.out) != still(theirs.out) || ours.code != theirs.code {
 		t.Errorf("ours, code %d:\n%s%s\nHadoop's, code %d:\n%s%s", ours.code, ours.out, ours.err, theirs.code, theirs.out, theirs.err)
 	}
+}
+
+var frame = regexp.MustCompile(`(?s)Container: container_.*?\n\*{50,}\n`)
+
+// sortedFrames are the framed logs of a text in their alphabetic order, then what is around them.
+func sortedFrames(s string) string {
+	frames := frame.FindAllString(s, -1)
+	slices.Sort(frames)
+	return strings.Join(frames, "") + frame.ReplaceAllString(s, "")
 }
 
 // idWords are an application's id and what belongs to it, after the names that the table gives them.

@@ -83,6 +83,6 @@ func WriteText(w io.Writer, e Entry, body io.Reader) error {
 	if e.Running {
 		fmt.Fprintf(b, ".This log file belongs to a running container (%s) and so may not be complete.", e.Container)
 	}
-	fmt.Fprintf(b, "\n%s\n\n", strings.Repeat("*", 71))
+	fmt.Fprintf(b, "\n%s\n\n", strings.Repeat("*", len("End of LogType:")+len(e.Name)+50))
 	return b.Flush()
 }

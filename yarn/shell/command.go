@@ -53,6 +53,7 @@ var nouns = map[string]func(*Command, context.Context, []string) error{
 	"cluster":            (*Command).cluster,
 	"container":          (*Command).container,
 	"daemonlog":          (*Command).daemonlog,
+	"logs":               (*Command).logs,
 	"node":               (*Command).node,
 	"queue":              (*Command).queue,
 	"rmadmin":            (*Command).rmadmin,
