@@ -42,7 +42,6 @@ func New(s *service.Service, servers []*rpc.Server) (http.Handler, error) {
 	w.identity.Proxies = proxies
 	mux := hadoophttp.NewMux(w.identity)
 	w.rest(mux)
-	mux.HandleFunc("GET /proxy/{id}/{rest...}", w.proxy)
 	mux.Handle("GET /jmx", w.beans())
 	registry, err := w.registry()
 	if err != nil {
@@ -60,29 +59,18 @@ func New(s *service.Service, servers []*rpc.Server) (http.Handler, error) {
 	if err := w.pages(mux); err != nil {
 		return nil, err
 	}
-	return hadoophttp.CSRF(s.Settings.Conf, "yarn.resourcemanager.webapp.rest-csrf", mux)
-}
-
-// proxy sends the browser on to where the AM registered, or to the application's page. Who
-// may see what stands there is the AM's to say.
-func (w *Web) proxy(rw http.ResponseWriter, r *http.Request) {
-	v, err := w.known(r)
+	checked, err := hadoophttp.CSRF(s.Settings.Conf, "yarn.resourcemanager.webapp.rest-csrf", mux)
 	if err != nil {
-		hadoophttp.Fail(rw, r, err)
-		return
+		return nil, err
 	}
-	target := v.OriginalURL
-	if target == "" || target == "N/A" {
-		http.Redirect(rw, r, "/cluster/app/"+v.ID.String(), http.StatusFound)
-		return
-	}
-	if !strings.Contains(target, "://") {
-		target = "http://" + target
-	}
-	if rest := r.PathValue("rest"); rest != "" {
-		target = strings.TrimSuffix(target, "/") + "/" + rest
-	}
-	http.Redirect(rw, r, target, http.StatusFound)
+	proxied := newProxy(w)
+	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, "/proxy/") { // a ServeMux would tidy up its path
+			proxied.ServeHTTP(rw, r)
+			return
+		}
+		checked.ServeHTTP(rw, r)
+	}), nil
 }
 
 func (w *Web) view() *core.View { return w.service.Core.View() }
