@@ -110,7 +110,6 @@ func TestAsksThatAreRefused(t *testing.T) {
 		"a negative number":   {&yarnpb.AllocateRequestProto{Ask: []*yarnpb.ResourceRequestProto{anywhere(-1, 1024)}}, classResource, []string{"-1", "negative"}},
 		"another's container": {&yarnpb.AllocateRequestProto{Release: []*yarnpb.ContainerIdProto{{AppAttemptId: attempt, Id: new(int64(1))}}}, rpc.ClassInvalidContainerRelease, []string{"not belonging to this application attempt"}},
 		"* on the blacklist":  {&yarnpb.AllocateRequestProto{BlacklistRequest: &yarnpb.ResourceBlacklistRequestProto{BlacklistAdditions: []string{"*"}}}, rpc.ClassInvalidBlacklistRequest, []string{"Cannot add * to the blacklist!"}},
-		"updates":             {&yarnpb.AllocateRequestProto{UpdateRequests: []*yarnpb.UpdateContainerRequestProto{{ContainerVersion: new(int32(0)), ContainerId: &yarnpb.ContainerIdProto{AppAttemptId: attempt, Id: new(int64(1))}, UpdateType: yarnpb.ContainerUpdateTypeProto_INCREASE_RESOURCE.Enum()}}}, classYarn, []string{"not supported"}},
 		"scheduling requests": {&yarnpb.AllocateRequestProto{SchedulingRequests: []*yarnpb.SchedulingRequestProto{{}}}, classYarn, []string{"placement constraints", "not supported"}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -139,6 +139,7 @@ type AMRequest struct {
 	Asks                   []scheduler.Request
 	Gang                   *scheduler.Gang
 	Release                []yarn.ContainerID
+	Updates                []SizeUpdate
 	Blacklist, Unblacklist []string
 	Progress               float32
 	Tracking               string // a new tracking URL, if not empty
@@ -146,7 +147,7 @@ type AMRequest struct {
 
 // Empty reports whether the request would change nothing but the progress.
 func (r *AMRequest) Empty() bool {
-	return len(r.Asks) == 0 && r.Gang == nil && len(r.Release) == 0 && len(r.Blacklist) == 0 && len(r.Unblacklist) == 0 && r.Tracking == ""
+	return len(r.Asks) == 0 && r.Gang == nil && len(r.Release) == 0 && len(r.Updates) == 0 && len(r.Blacklist) == 0 && len(r.Unblacklist) == 0 && r.Tracking == ""
 }
 
 // Allocate applies an AM's request and runs a placement pass, so that what can be granted
@@ -166,6 +167,9 @@ func (c *Core) Allocate(ctx context.Context, id yarn.AttemptID, r AMRequest) err
 		c.sched.Blacklist(id.Application, r.Blacklist, r.Unblacklist)
 		for _, rel := range r.Release {
 			c.release(a, rel)
+		}
+		for _, u := range r.Updates {
+			c.updateSize(a, u)
 		}
 		if len(r.Asks) > 0 {
 			c.sched.UpdateAsks(id.Application, r.Asks, c.now())

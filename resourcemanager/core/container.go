@@ -60,6 +60,7 @@ type container struct {
 	am       bool
 	state    containerState
 	created  int64
+	version  int32 // how often its size was changed
 }
 
 // hold and unhold keep a container in the three sets that find it: by id, by application, by node.
@@ -109,7 +110,7 @@ func (c *Core) granted(g *scheduler.Container) {
 }
 
 func (k *container) grant() Grant {
-	return Grant{ID: k.id, Node: k.node, NodeHTTP: k.nodeHTTP, Resource: k.resource, Key: k.key, Created: k.created, AM: k.am, User: k.app.sub.User}
+	return Grant{ID: k.id, Node: k.node, NodeHTTP: k.nodeHTTP, Resource: k.resource, Key: k.key, Created: k.created, AM: k.am, User: k.app.sub.User, Version: k.version}
 }
 
 // endContainer ends a container once: its resources are free again and its AM is told.

@@ -236,6 +236,7 @@ func (c *Core) place() bool {
 	for _, g := range grants {
 		c.granted(g)
 	}
+	c.handGrown()
 	return more
 }
 

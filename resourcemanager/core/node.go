@@ -198,6 +198,7 @@ type NodeContainer struct {
 	Diagnostics string
 	Exit        yarn.ExitStatus
 	Created     int64
+	Version     int32
 }
 
 // RegisterNode takes a NodeManager in, with the containers it already runs, and gives it
@@ -276,7 +277,7 @@ func (c *Core) adopt(n *node, nc NodeContainer) {
 		n.session.order(func(o *Orders) { o.Clean = append(o.Clean, nc.ID) })
 		return
 	}
-	k := &container{id: nc.ID, app: a, node: n.id, nodeHTTP: n.httpAddress(), resource: nc.Resource, key: nc.Key, am: am, state: containerRunning, created: nc.Created}
+	k := &container{id: nc.ID, app: a, node: n.id, nodeHTTP: n.httpAddress(), resource: nc.Resource, key: nc.Key, am: am, state: containerRunning, created: nc.Created, version: nc.Version}
 	c.hold(k)
 	a.usage.change(c.now(), nc.Resource, 1)
 	a.nodes[n.id] = struct{}{}

@@ -63,6 +63,8 @@ type AMNews struct {
 	Exits  []Exit
 	Nodes  []*NodeView
 	Kept   []Grant // containers of earlier attempts that were found after registration
+	Sized  []Sized
+	Denied []Denial
 }
 
 // Seen notes that the AM was heard at now (ms).
@@ -171,6 +173,7 @@ type Orders struct {
 	Forget    []yarn.ContainerID   // their exit status has arrived
 	CleanApps []yarn.ApplicationID // these have ended
 	Signals   []Signal
+	Sized     []Grant        // these have another size now
 	Resource  *yarn.Resource // this is the node's size now
 	Shutdown  string         // stop, for this reason
 }
@@ -200,7 +203,7 @@ func (s *NodeSession) Idle() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	o := &s.orders
-	return len(o.Clean)+len(o.Forget)+len(o.CleanApps)+len(o.Signals) == 0 && o.Resource == nil && o.Shutdown == ""
+	return len(o.Clean)+len(o.Forget)+len(o.CleanApps)+len(o.Signals)+len(o.Sized) == 0 && o.Resource == nil && o.Shutdown == ""
 }
 
 // Draining reports whether the node is excluded but stays until it is empty.

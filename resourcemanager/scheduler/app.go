@@ -20,6 +20,7 @@ type app struct {
 	active      bool // past the AM share
 	ready       bool // active and wants something
 	asks        []*ask
+	growths     []growth
 	outstanding demand
 	used        yarn.Resource
 	containers  map[yarn.ContainerID]*Container
@@ -148,7 +149,7 @@ func (s *Scheduler) dropAsks(a *app) {
 	for _, k := range a.asks {
 		s.dropReservation(k)
 	}
-	a.asks = nil
+	a.asks, a.growths = nil, nil
 	s.recount(a, before)
 }
 

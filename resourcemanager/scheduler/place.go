@@ -123,7 +123,10 @@ func (s *Scheduler) placeIn(q *queue, t *tx, grants []*Container, now int64) []*
 
 // placeFor tries the asks of an application in their order and grants the first that can be.
 func (s *Scheduler) placeFor(a *app, t *tx, now int64) (bool, Reason) {
-	reason := NotSkipped
+	done, reason := s.grow(a)
+	if done {
+		return true, NotSkipped
+	}
 	for _, k := range a.asks {
 		if k.blocked == s.pass || k.outstanding() <= 0 {
 			continue

@@ -135,7 +135,7 @@ func removeApp(list []*app, a *app) ([]*app, int) {
 // setReady keeps an application's place in its leaf's list of those that want something,
 // and the counts that lead the search down the tree.
 func (s *Scheduler) setReady(a *app) {
-	want := a.active && a.outstanding.containers > 0
+	want := a.active && (a.outstanding.containers > 0 || len(a.growths) > 0)
 	if want == a.ready {
 		return
 	}

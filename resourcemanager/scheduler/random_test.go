@@ -65,6 +65,14 @@ func run(t *testing.T, seed uint64, steps int) uint64 {
 				t.Error(err)
 			}
 			c.now |= 1 << 40
+		case op == 8 && len(c.held) > 0:
+			k := sortedContainers(c.held)[r.IntN(len(c.held))]
+			bigger := k.Resource.Add(yarn.Resource{1024 * r.Int64N(4), r.Int64N(2), r.Int64N(2)})
+			if r.IntN(2) == 0 {
+				c.Grow(k.ID, bigger)
+			} else {
+				c.Shrink(k.ID, k.Resource.Min(yarn.NewResource(1024, 1)))
+			}
 		default:
 			for _, k := range sortedContainers(c.held) {
 				if r.IntN(3) == 0 {
@@ -74,6 +82,9 @@ func run(t *testing.T, seed uint64, steps int) uint64 {
 		}
 		for _, k := range c.place() {
 			fmt.Fprintln(h, k.ID, k.Node, k.Resource)
+		}
+		for _, k := range c.TakeGrown() {
+			fmt.Fprintln(h, k.ID, "is", k.Resource)
 		}
 	}
 	for _, id := range c.apps {

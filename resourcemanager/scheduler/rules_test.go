@@ -370,3 +370,58 @@ func TestAQueueThatIsUsedCannotBeDeletedOrTurned(t *testing.T) {
 		t.Error("the deleted queue is still there")
 	}
 }
+
+func TestAContainerGrowsWhenItsNodeAndItsQueueHaveRoom(t *testing.T) {
+	narrow := leafOf("a", 50)
+	narrow.MaxCapacity = Million * 3 / 4
+	c := newCluster(t, tree(narrow, leafOf("b", 50)))
+	c.nodesOf(2, 8, 8)
+	c.app("x", "a", "u")
+	c.app("y", "b", "u")
+	c.ask("x", want(Any, 2, 2, true))
+	c.has("x", 2)
+	held := sortedContainers(c.held)
+	k, other := held[0], held[1]
+	size := func(gb int64) yarn.Resource { return yarn.NewResource(gb<<10, 1) }
+	grows := func(wanted ...*Container) {
+		t.Helper()
+		c.place()
+		got := c.TakeGrown()
+		if len(got) != len(wanted) || len(got) > 0 && got[0] != wanted[0] {
+			t.Errorf("%v grew", got)
+		}
+	}
+	c.Grow(k.ID, size(6))
+	if c.Grow(k.ID, size(7)) {
+		t.Error("a second wish was taken")
+	}
+	grows(k)
+	c.ask("y", want(Any, 2, 4, true))
+	c.has("y", 1) // one node has 2 GB left, the other 6
+	c.Grow(other.ID, size(5))
+	grows() // its node is full, though the queue has room
+	if p := c.Why(c.apps["x"]); p.Reason != NoNodeFits {
+		t.Errorf("%v", p.Reason)
+	}
+	c.finish("y", 1)
+	grows() // y's second container came first
+	c.ask("y", want(Any, 0, 4, true))
+	c.finish("y", 1)
+	grows(other)
+	c.Grow(k.ID, size(8))
+	grows() // 12 GB are the queue's maximum
+	if p := c.Why(c.apps["x"]); p.Reason != QueueMaximum {
+		t.Errorf("%v", p.Reason)
+	}
+	c.Shrink(other.ID, size(1))
+	grows(k)
+	c.Grow(other.ID, size(2))
+	c.finish("x", 2)
+	grows()
+	if c.root.ready != 0 {
+		t.Error("an ended container is still waited for")
+	}
+	if c.Grow(k.ID, size(2)) || c.Shrink(k.ID, size(1)) {
+		t.Error("an ended container changed")
+	}
+}

@@ -26,6 +26,7 @@ type Scheduler struct {
 	pass  uint64 // number of the present placement pass
 	dirty bool   // something changed since the last complete pass
 	freed uint64 // reservations given up so far
+	grown []*Container
 
 	starving  *reservation // the one made although the cluster is full
 	looked    bool         // the present pass met an ask that no node fits
@@ -90,6 +91,7 @@ func (s *Scheduler) Complete(id yarn.ContainerID) (c *Container, ok bool) {
 		return nil, false
 	}
 	s.uncharge(c)
+	s.dropGrowth(c)
 	return c, true
 }
 

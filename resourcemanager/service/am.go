@@ -102,24 +102,32 @@ func (s *Service) schedulerTypes() []yarnpb.SchedulerResourceTypes {
 	return []yarnpb.SchedulerResourceTypes{yarnpb.SchedulerResourceTypes_MEMORY, yarnpb.SchedulerResourceTypes_CPU}
 }
 
-// handOut makes a granted container's message with its token, and the NMToken of its node
-// unless the AM has one of the present key.
-func (s *Service) handOut(sess *core.AMSession, g core.Grant) (*yarnpb.ContainerProto, *yarnpb.NMTokenProto, error) {
-	var logs *yarnpb.LogAggregationContextProto
-	if b := sess.App.LogAggregation; b != nil {
-		logs = &yarnpb.LogAggregationContextProto{}
-		if err := proto.Unmarshal(b, logs); err != nil {
-			return nil, nil, rpc.Exception(rpc.ClassYarn, "the log aggregation context of %s: %v", sess.Attempt, err)
+// container makes a granted container's message with its token; logs is the application's encoded log aggregation context.
+func (s *Service) container(g core.Grant, logs []byte) (*yarnpb.ContainerProto, error) {
+	var context *yarnpb.LogAggregationContextProto
+	if logs != nil {
+		context = &yarnpb.LogAggregationContextProto{}
+		if err := proto.Unmarshal(logs, context); err != nil {
+			return nil, rpc.Exception(rpc.ClassYarn, "the log aggregation context of %s: %v", g.ID.Attempt, err)
 		}
 	}
-	token, err := s.Tokens.Container(g, logs, s.Clock())
+	token, err := s.Tokens.Container(g, context, s.Clock())
 	if err != nil {
-		return nil, nil, rpc.Exception(rpc.ClassYarn, "make the token of %s: %v", g.ID, err)
+		return nil, rpc.Exception(rpc.ClassYarn, "make the token of %s: %v", g.ID, err)
 	}
-	c := &yarnpb.ContainerProto{
+	return &yarnpb.ContainerProto{
 		Id: wire.ContainerID(g.ID), NodeId: wire.NodeID(g.Node), NodeHttpAddress: new(g.NodeHTTP), Resource: wire.Resource(g.Resource, s.Settings.Types),
 		Priority: wire.Priority(g.Key.Priority), ContainerToken: token.Proto(), ExecutionType: yarnpb.ExecutionTypeProto_GUARANTEED.Enum(),
 		AllocationRequestId: new(g.Key.AllocationID), Version: new(g.Version),
+	}, nil
+}
+
+// handOut makes a granted container's message with its token, and the NMToken of its node
+// unless the AM has one of the present key.
+func (s *Service) handOut(sess *core.AMSession, g core.Grant) (*yarnpb.ContainerProto, *yarnpb.NMTokenProto, error) {
+	c, err := s.container(g, sess.App.LogAggregation)
+	if err != nil {
+		return nil, nil, err
 	}
 	key := s.Tokens.NMKeyID()
 	if sent, ok := sess.SentNodes[g.Node]; ok && sent == key {
@@ -200,6 +208,9 @@ func (s *Service) answer(sess *core.AMSession, keyID int32) (*yarnpb.AllocateRes
 			resp.NmTokens = append(resp.NmTokens, t)
 		}
 	}
+	if err := s.sized(sess, news, resp); err != nil {
+		return nil, err
+	}
 	for _, e := range news.Exits {
 		resp.CompletedContainerStatuses = append(resp.CompletedContainerStatuses, &yarnpb.ContainerStatusProto{
 			ContainerId: wire.ContainerID(e.ID), State: yarnpb.ContainerStateProto_C_COMPLETE.Enum(), Diagnostics: new(e.Diagnostics),
@@ -236,12 +247,10 @@ func next(n int32) int32 { return (n + 1) & math.MaxInt32 }
 // amRequest checks an allocate call and turns it into domain values.
 func (s *Service) amRequest(sess *core.AMSession, req *yarnpb.AllocateRequestProto) (core.AMRequest, error) {
 	r := core.AMRequest{Progress: progress(req.GetProgress()), Tracking: req.GetTrackingUrl()}
-	if n := len(req.GetAsk()) + len(req.GetRelease()); n > maxAsks {
-		return r, rpc.Exception(rpc.ClassInvalidResourceRequest, "%d asks and releases in one call, at most %d are accepted", n, maxAsks)
+	if n := len(req.GetAsk()) + len(req.GetRelease()) + len(req.GetUpdateRequests()); n > maxAsks {
+		return r, rpc.Exception(rpc.ClassInvalidResourceRequest, "%d asks, releases and updates in one call, at most %d are accepted", n, maxAsks)
 	}
-	if len(req.GetUpdateRequests()) > 0 {
-		return r, rpc.Exception(rpc.ClassYarn, "updates of running containers (increase, decrease, promote, demote) are not supported by this ResourceManager yet")
-	}
+	r.Updates = s.sizeUpdates(req.GetUpdateRequests())
 	if len(req.GetSchedulingRequests()) > 0 {
 		return r, rpc.Exception(rpc.ClassYarn, "scheduling requests with placement constraints are not supported by this ResourceManager yet")
 	}

@@ -90,7 +90,7 @@ func (s *Service) nodeContainer(p *yarnpb.NMContainerStatusProto) (core.NodeCont
 	return core.NodeContainer{
 		ID: wire.ContainerIDFrom(p.GetContainerId()), State: yarn.ContainerState(p.GetContainerState()), Resource: r,
 		Key:         scheduler.AskKey{Priority: p.GetPriority().GetPriority(), AllocationID: p.GetAllocationRequestId()},
-		Diagnostics: p.GetDiagnostics(), Exit: yarn.ExitStatus(p.GetContainerExitStatus()), Created: p.GetCreationTime(),
+		Diagnostics: p.GetDiagnostics(), Exit: yarn.ExitStatus(p.GetContainerExitStatus()), Created: p.GetCreationTime(), Version: p.GetVersion(),
 	}, err
 }
 
@@ -189,6 +189,14 @@ func (s *Service) heartbeatReply(sess *core.NodeSession, req *yarnpb.NodeHeartbe
 	}
 	for _, id := range orders.CleanApps {
 		resp.ApplicationsToCleanup = append(resp.ApplicationsToCleanup, wire.AppID(id))
+	}
+	for _, g := range orders.Sized {
+		c, err := s.container(g, s.logContext(g))
+		if err != nil { // the AM's own call can still bring it to the node
+			s.Log.Error("a node was not told a container's new size", "node", sess.ID, "container", g.ID, "error", err)
+			continue
+		}
+		resp.ContainersToUpdate = append(resp.ContainersToUpdate, c)
 	}
 	for _, sig := range orders.Signals {
 		resp.ContainersToSignal = append(resp.ContainersToSignal, &yarnpb.SignalContainerRequestProto{ContainerId: wire.ContainerID(sig.Container), Command: yarnpb.SignalContainerCommandProto(sig.Command).Enum()})
