@@ -4,6 +4,7 @@ import (
 	"os"
 
 	"github.com/urfave/cli/v2"
+	"golang.org/x/sys/unix"
 
 	"heddle/yarn/client"
 	"heddle/yarn/shell"
@@ -23,6 +24,9 @@ func yarnCommand() *cli.Command {
 				return err
 			}
 			command := &shell.Command{Conf: cfg, User: client.CurrentUser(os.Getenv), Version: version, Out: c.App.Writer, Err: os.Stderr, Program: "heddle yarn"}
+			if size, err := unix.IoctlGetWinsize(int(os.Stdout.Fd()), unix.TIOCGWINSZ); err == nil { // else it is no terminal
+				command.Rows, command.Cols = int(size.Row), int(size.Col)
+			}
 			if code := command.Run(c.Context, args); code != 0 {
 				return cli.Exit("", code)
 			}

@@ -19,6 +19,8 @@ type Command struct {
 	Out     io.Writer
 	Err     io.Writer
 	Program string // how the user calls it, for messages; "yarn" where empty
+	Rows    int    // the terminal's size; zero where the output is none
+	Cols    int
 }
 
 // Exit codes of Hadoop's tools: what a Java main returns for -1, and what the JVM returns for an exception.
@@ -57,6 +59,7 @@ var nouns = map[string]func(*Command, context.Context, []string) error{
 	"node":               (*Command).node,
 	"queue":              (*Command).queue,
 	"rmadmin":            (*Command).rmadmin,
+	"top":                (*Command).top,
 	"version":            (*Command).version,
 }
 
