@@ -69,6 +69,8 @@ type application struct {
 	containers map[yarn.ContainerID]*container // that it holds
 	waiters    []chan error                    // for the submission to be durable
 	enders     []chan error                    // for the final state to be durable
+	strays     []Exit                          // that the next attempt's AM must hear of
+	told       map[yarn.ContainerID]struct{}   // exits of containers of before a restart that an AM was told
 	badNodes   []string                        // hosts on which an AM failed
 
 	usage     usage

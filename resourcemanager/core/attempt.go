@@ -360,7 +360,7 @@ func (t *attempt) recordAs(state yarn.AttemptState) AttemptRecord {
 func (c *Core) endAttempt(t *attempt, keep bool) {
 	for _, held := range c.sched.EndAttempt(t.id) {
 		k := c.containers[held.ID]
-		if k == nil || (keep && !held.AM) {
+		if k == nil || keep && !held.AM && k.state == containerRunning {
 			continue
 		}
 		c.cleanContainer(k)

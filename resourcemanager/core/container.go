@@ -146,7 +146,7 @@ func (c *Core) endContainer(k *container, e containerEvent, status yarn.ExitStat
 		s = a.current.session
 	}
 	if s == nil {
-		c.forget(exit)
+		c.strayExit(a, exit)
 		return
 	}
 	s.drop(k.id)
@@ -199,6 +199,10 @@ func (c *Core) complete(a *application) {
 	for _, t := range a.attempts {
 		c.closeAMSession(t)
 	}
+	for _, e := range a.strays {
+		c.forget(e)
+	}
+	a.strays = nil
 	for id := range a.nodes {
 		if s, ok := c.NodeSession(id); ok {
 			s.order(func(o *Orders) { o.CleanApps = append(o.CleanApps, a.sub.ID) })

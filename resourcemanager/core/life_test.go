@@ -321,15 +321,76 @@ func TestKillAtEveryPointOfLife(t *testing.T) {
 	}
 }
 
+// started lets nodes report granted containers as running.
+func (w *world) started(grants ...Grant) {
+	w.t.Helper()
+	for _, g := range grants {
+		w.must(w.core.NodeReports(context.Background(), NodeNews{Node: g.Node, Started: []yarn.ContainerID{g.ID}}))
+	}
+}
+
+// The next attempt gets what runs, and hears of what ended and was not told; what was granted and not started goes.
 func TestKeptContainersGoToTheNextAttempt(t *testing.T) {
 	within(t, nil, func(w *world) {
 		id := w.running(func(s *Submission) { s.KeepContainers = true })
-		task := w.asks(id, anywhere(1)).Grants[0]
+		grants := w.asks(id, anywhere(5)).Grants
+		running, told, untold, meanwhile, unstarted := grants[0], grants[1], grants[2], grants[3], grants[4]
+		w.started(running, told, untold, meanwhile)
+		w.exits(told, 3)
+		w.core.Acknowledge(w.takes(id).Exits)
+		session, _ := w.core.AMSession(id)
+		session.Acknowledged()
+		w.exits(untold, 4)
+		w.takes(id) // in an answer that the AM does not live to acknowledge
+		w.orders(running.Node)
 		w.exits(w.amContainer(id.Application), 1)
+		w.exits(meanwhile, 5)
+		if o := w.orders(running.Node); !slices.Contains(o.Clean, unstarted.ID) || slices.Contains(o.Clean, running.ID) || slices.Contains(o.Forget, untold.ID) || slices.Contains(o.Forget, meanwhile.ID) {
+			t.Errorf("orders %+v", o)
+		}
 		second := yarn.AttemptID{Application: id.Application, Attempt: 2}
 		kept, err := w.core.Register(context.Background(), second, Registration{})
-		if err != nil || len(kept) != 1 || kept[0].ID != task.ID {
+		if err != nil || len(kept) != 1 || kept[0].ID != running.ID {
 			t.Errorf("kept: %+v, %v", kept, err)
+		}
+		exits := w.takes(second).Exits
+		if len(exits) != 2 || exits[0].ID != untold.ID || exits[0].Status != 4 || exits[1].ID != meanwhile.ID {
+			t.Errorf("the second AM hears of %+v", exits)
+		}
+	})
+}
+
+// An exit that a node reports after a restart is for the AM, once, and stays with the node until the AM has it.
+func TestExitsAfterARestart(t *testing.T) {
+	within(t, nil, func(w *world) {
+		id := w.running(nil)
+		am := w.amContainer(id.Application)
+		task := w.asks(id, anywhere(1)).Grants[0]
+		w.crash()
+		again := func() {
+			t.Helper()
+			_, err := w.core.RegisterNode(context.Background(), NodeRegistration{ID: am.Node, HTTPPort: 8042, Rack: "/default-rack", Total: yarn.NewResource(8192, 8), Apps: []yarn.ApplicationID{id.Application},
+				Containers: []NodeContainer{{ID: am.ID, State: yarn.ContainerRunning, Resource: am.Resource, Key: am.Key}, {ID: task.ID, State: yarn.ContainerComplete, Exit: 9}}})
+			w.must(err)
+		}
+		again()
+		w.register(id)
+		again() // the node restarts too, before the AM asks
+		if o := w.orders(am.Node); len(o.Forget) != 0 {
+			t.Errorf("the node was told to forget %v", o.Forget)
+		}
+		exits := w.takes(id).Exits
+		if len(exits) != 1 || exits[0].Status != 9 {
+			t.Fatalf("%+v", exits)
+		}
+		session, _ := w.core.AMSession(id)
+		w.core.Acknowledge(session.Acknowledged())
+		again() // and once more, before it heard that it may forget
+		if o := w.orders(am.Node); !slices.Contains(o.Forget, task.ID) {
+			t.Errorf("%+v", o)
+		}
+		if exits := w.takes(id).Exits; len(exits) != 0 {
+			t.Errorf("told twice: %+v", exits)
 		}
 	})
 }

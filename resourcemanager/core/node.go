@@ -386,21 +386,41 @@ func (c *Core) containerEnded(from yarn.NodeID, r ContainerReport) {
 }
 
 // lateExit handles the end of a container that is not held: after a restart it may be
-// the AM's that a recovered attempt still waits for; anything else is dropped.
+// the AM's that a recovered attempt still waits for, or one that an AM must hear of. The node
+// forgets it once that AM has, or at once where nobody waits.
 func (c *Core) lateExit(from yarn.NodeID, r ContainerReport) {
 	exit := Exit{ID: r.ID, Node: from, Status: r.Exit, Diagnostics: r.Diagnostics}
-	c.forget(exit)
 	a := c.apps[r.ID.Attempt.Application]
-	if a == nil || a.current == nil || a.current.id != r.ID.Attempt || a.current.over() {
+	if a == nil || a.cleaned || a.current == nil {
+		c.forget(exit)
 		return
 	}
-	if t := a.current; t.am != nil && t.am.ID == r.ID {
-		c.fireAttempt(t, attemptContainerDone, attemptNews{exit: exit})
+	t := a.current
+	if t.am != nil && t.am.ID == r.ID {
+		c.forget(exit)
+		if !t.over() {
+			c.fireAttempt(t, attemptContainerDone, attemptNews{exit: exit})
+		}
 		return
 	}
-	if s := a.current.session; s != nil && c.cfg.Epoch > r.ID.Epoch() {
-		s.add(func(news *AMNews) { news.Exits = append(news.Exits, exit) })
+	if t.session != nil && t.session.owes(r.ID) || slices.ContainsFunc(a.strays, func(e Exit) bool { return e.ID == r.ID }) {
+		return
 	}
+	_, told := a.told[r.ID]
+	mine := a.current.id == r.ID.Attempt || a.sub.KeepContainers
+	if told || !mine || c.cfg.Epoch <= r.ID.Epoch() {
+		c.forget(exit)
+		return
+	}
+	if a.told == nil {
+		a.told = map[yarn.ContainerID]struct{}{}
+	}
+	a.told[r.ID] = struct{}{}
+	if t.over() || t.session == nil {
+		c.strayExit(a, exit)
+		return
+	}
+	t.session.add(func(news *AMNews) { news.Exits = append(news.Exits, exit) })
 }
 
 // UnregisterNode says that a NodeManager stops.

@@ -2,6 +2,7 @@ package core
 
 import (
 	"math"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -43,7 +44,6 @@ type AMSession struct {
 	Done       bool       // unregistered; guarded by Call
 	ResponseID int32      // of the last answer; guarded by Call
 	LastReply  any        // guarded by Call
-	Delivered  []Exit     // in the last answer, not yet acknowledged; guarded by Call
 	SentNodes  map[yarn.NodeID]int32
 	KeyID      int32 // of the AMRM key that the AM's token is known to use; guarded by Call
 
@@ -52,9 +52,10 @@ type AMSession struct {
 	priority atomic.Int32
 	progress atomic.Uint32 // bits of a float32 from 0 to 1
 
-	mu      sync.Mutex
-	news    AMNews
-	removed bool
+	mu        sync.Mutex
+	news      AMNews
+	delivered []Exit // in the last answer, which the AM has not acknowledged by its next call
+	removed   bool
 }
 
 // AMNews is what an AM has not been told yet.
@@ -84,7 +85,35 @@ func (s *AMSession) Take() (news AMNews, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	news, s.news = s.news, AMNews{}
+	s.delivered = append(s.delivered, news.Exits...)
 	return news, !s.removed
+}
+
+// Acknowledged returns the exits of the last answer: the AM's next call says that it has them.
+func (s *AMSession) Acknowledged() []Exit {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	e := s.delivered
+	s.delivered = nil
+	return e
+}
+
+// owes reports whether the AM has not acknowledged a container's exit.
+func (s *AMSession) owes(id yarn.ContainerID) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	is := func(e Exit) bool { return e.ID == id }
+	return slices.ContainsFunc(s.news.Exits, is) || slices.ContainsFunc(s.delivered, is)
+}
+
+// end closes the session and returns the exits that its AM has not acknowledged.
+func (s *AMSession) end() []Exit {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.removed = true
+	left := slices.Concat(s.delivered, s.news.Exits)
+	s.delivered, s.news.Exits = nil, nil
+	return left
 }
 
 func (s *AMSession) add(f func(*AMNews)) {
@@ -121,18 +150,32 @@ func (c *Core) openAMSession(t *attempt) *AMSession {
 	s.queue.Store(&queue)
 	s.priority.Store(a.sub.Priority)
 	s.Seen(c.now())
+	s.news.Exits, a.strays = a.strays, nil
 	c.amSessions.Store(t.id, s)
 	return s
 }
 
+// closeAMSession ends an attempt's session. What its AM has not taken is for the next one, if containers are kept
+// across attempts.
 func (c *Core) closeAMSession(t *attempt) {
 	if t.session == nil {
 		return
 	}
-	c.amSessions.Delete(t.id)
-	t.session.mu.Lock()
-	t.session.removed = true
-	t.session.mu.Unlock()
+	if _, open := c.amSessions.LoadAndDelete(t.id); !open {
+		return
+	}
+	for _, e := range t.session.end() {
+		c.strayExit(t.app, e)
+	}
+}
+
+// strayExit keeps an exit for which there is no AM now, or lets the node forget it where none will come.
+func (c *Core) strayExit(a *application, e Exit) {
+	if a.sub.KeepContainers && !a.sub.Unmanaged && !a.cleaned && a.state != appFinalSaving && a.state != appFinishing {
+		a.strays = append(a.strays, e)
+		return
+	}
+	c.forget(e)
 }
 
 // NodeSession is what lies between a NodeManager and the core. Heartbeats are handled

@@ -165,8 +165,7 @@ func (s *Service) allocate(ctx context.Context, req *yarnpb.AllocateRequestProto
 	if err != nil {
 		return nil, err
 	}
-	s.Core.Acknowledge(sess.Delivered)
-	sess.Delivered = nil
+	s.Core.Acknowledge(sess.Acknowledged())
 	if !news.Empty() {
 		if err := s.Core.Allocate(ctx, sess.Attempt, news); err != nil {
 			return nil, failure(err)
@@ -237,7 +236,7 @@ func (s *Service) answer(sess *core.AMSession, keyID int32) (*yarnpb.AllocateRes
 		resp.AmRmToken = t.Proto()
 		sess.KeyID = newest
 	}
-	sess.ResponseID, sess.LastReply, sess.Delivered = resp.GetResponseId(), resp, news.Exits
+	sess.ResponseID, sess.LastReply = resp.GetResponseId(), resp
 	return resp, nil
 }
 
