@@ -46,6 +46,7 @@ type Options struct {
 	Version   string // of this build
 	ConfigDir string // where container-executor.cfg is, if there is one
 	Log       *slog.Logger
+	Operator  hadoophttp.Operator // the process's log, for /logLevel and /logs
 	// Ready is called once, after the first registration, if it is not nil.
 	Ready func(node yarn.NodeID, web string)
 }
@@ -311,7 +312,7 @@ func (n *node) openWeb() error {
 		Conf: n.conf, Manager: n.manager, Devices: n.devices, Dirs: n.dirs, Shuffle: n.shuffler, RPC: n.rpc, Types: n.types, Total: n.total,
 		Node: n.id, HTTPPort: n.httpPort, Version: HadoopVersion, Build: n.opt.Version, Started: n.started, Health: n.health,
 		Utilization: n.watch.Utilization, LastContact: n.link.LastContact, PmemCheck: n.pmemCheck, VmemCheck: n.vmemCheck,
-		ACLEnabled: n.aclEnabled, Log: n.log,
+		ACLEnabled: n.aclEnabled, Operator: n.opt.Operator, Log: n.log,
 	})
 	if err != nil {
 		return err

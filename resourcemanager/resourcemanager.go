@@ -35,20 +35,21 @@ import (
 
 // ResourceManager is a running ResourceManager.
 type ResourceManager struct {
-	log     *slog.Logger
-	clock   func() time.Time
-	store   store.Store
-	writer  *records.Writer
-	launch  *launcher.Launcher
-	core    *core.Core
-	minter  *tokens.Minter
-	service *service.Service
-	gate    *gate
-	servers []*rpc.Server
-	web     *hadoophttp.Server
-	stop    context.CancelFunc
-	wg      sync.WaitGroup
-	failed  chan error
+	log      *slog.Logger
+	operator hadoophttp.Operator
+	clock    func() time.Time
+	store    store.Store
+	writer   *records.Writer
+	launch   *launcher.Launcher
+	core     *core.Core
+	minter   *tokens.Minter
+	service  *service.Service
+	gate     *gate
+	servers  []*rpc.Server
+	web      *hadoophttp.Server
+	stop     context.CancelFunc
+	wg       sync.WaitGroup
+	failed   chan error
 
 	listeners []net.Listener // opened, not yet served
 	Addresses Addresses
@@ -62,12 +63,21 @@ type Addresses struct {
 // shutdownTime is how long calls in progress may take when the ResourceManager stops.
 const shutdownTime = 5 * time.Second
 
+// Option says what does not come from the configuration.
+type Option func(*ResourceManager)
+
+// WithOperator gives the web server the process's log, for /logLevel and /logs.
+func WithOperator(o hadoophttp.Operator) Option { return func(r *ResourceManager) { r.operator = o } }
+
 // Start reads the state, opens every port and begins to serve. Shutdown ends it.
-func Start(s *settings.Settings, version string, log *slog.Logger) (*ResourceManager, error) {
+func Start(s *settings.Settings, version string, log *slog.Logger, options ...Option) (*ResourceManager, error) {
 	for _, w := range s.Warnings {
 		log.Warn(w)
 	}
 	r := &ResourceManager{log: log, clock: time.Now, failed: make(chan error, 8)}
+	for _, o := range options {
+		o(r)
+	}
 	if err := r.start(s, version); err != nil {
 		r.Shutdown()
 		return nil, err
@@ -292,7 +302,7 @@ func (r *ResourceManager) open(s *settings.Settings) error {
 		}
 		r.servers = append(r.servers, server)
 	}
-	handler, err := web.New(r.service, r.servers)
+	handler, err := web.New(r.service, r.servers, r.operator)
 	if err != nil {
 		return err
 	}

@@ -3,9 +3,6 @@
 package main
 
 import (
-	"log/slog"
-	"os"
-
 	"github.com/urfave/cli/v2"
 
 	"heddle/hadoop/conf"
@@ -28,8 +25,8 @@ func nodeManagerCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			log := slog.New(slog.NewTextHandler(os.Stderr, nil))
-			return nodemanager.Run(c.Context, cfg, nodemanager.Options{Version: version, ConfigDir: dir, Log: log, Ready: func(n yarn.NodeID, web string) {
+			log, operator := daemonLog()
+			return nodemanager.Run(c.Context, cfg, nodemanager.Options{Version: version, ConfigDir: dir, Log: log, Operator: operator, Ready: func(n yarn.NodeID, web string) {
 				log.Info("NodeManager is ready", "node", n, "web", "http://"+web)
 			}})
 		},

@@ -5,8 +5,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"log/slog"
-	"os"
 
 	"github.com/urfave/cli/v2"
 
@@ -28,8 +26,8 @@ func resourceManagerCommand() *cli.Command {
 			if err != nil {
 				return fmt.Errorf("the ResourceManager does not start: %w", err)
 			}
-			log := slog.New(slog.NewTextHandler(os.Stderr, nil))
-			rm, err := resourcemanager.Start(s, version, log)
+			log, operator := daemonLog()
+			rm, err := resourcemanager.Start(s, version, log, resourcemanager.WithOperator(operator))
 			if err != nil {
 				return fmt.Errorf("the ResourceManager does not start: %w", err)
 			}

@@ -155,8 +155,11 @@ func TestJMX(t *testing.T) {
 			t.Errorf("%s: %v, want %v", query, got, want)
 		}
 	}
-	if w := get(b, "/jmx?get=Hadoop:service=ResourceManager,name=ClusterMetrics::Nope"); w.Code != 404 {
-		t.Errorf("an unknown attribute: %d", w.Code)
+	if w := get(b, "/jmx?get=Hadoop:service=ResourceManager,name=ClusterMetrics::Nope"); w.Code != 200 || !strings.Contains(w.Body.String(), "No attribute with name Nope was found.") {
+		t.Errorf("an unknown attribute: %d %s", w.Code, w.Body)
+	}
+	if w := get(b, "/jmx?get=foo"); w.Code != 200 || !strings.Contains(w.Body.String(), "query format is not as expected.") {
+		t.Errorf("no attribute: %d %s", w.Code, w.Body)
 	}
 	if w := get(b, "/jmx?qry=nonsense"); w.Code != 400 {
 		t.Errorf("a bad pattern: %d", w.Code)
@@ -209,6 +212,29 @@ func TestLogLevelIsChangedByAdministratorsOnly(t *testing.T) {
 	if w := get(h, "/logLevel?log=x&level=LOUD&user.name=admin"); !strings.Contains(w.Body.String(), "Bad Level") || level.Level() != slog.LevelDebug {
 		t.Error(w.Body)
 	}
+	for name, want := range map[string]string{"all": "TRACE", "trace": "TRACE", "warn": "WARN", "error": "ERROR", "fatal": "FATAL", "off": "OFF", "info": "INFO"} {
+		if w := get(h, "/logLevel?log=x&level="+name+"&user.name=admin"); !strings.Contains(w.Body.String(), "Effective Level: <b>"+want+"</b>") {
+			t.Errorf("%s: %s", name, w.Body)
+		}
+	}
+}
+
+func TestRPCBeans(t *testing.T) {
+	b := NewBeans()
+	b.RegisterRPC("ResourceManager", func() []RPCActivity {
+		return []RPCActivity{{Port: 8032, Server: "ApplicationClientProtocolService", Connections: 2, BytesSent: 9, Methods: []MethodActivity{{"getNewApplication", 4, 1, 8 * time.Millisecond}}}}
+	})
+	for query, want := range map[string][]string{
+		"RpcActivityForPort8032":         {`"RpcProcessingTimeNumOps":4`, `"RpcProcessingTimeAvgTime":2`, `"RpcCallSuccesses":3`, `"NumOpenConnections":2`, `"SentBytes":9`, `"tag.serverName":"ApplicationClientProtocolService"`},
+		"RpcDetailedActivityForPort8032": {`"GetNewApplicationNumOps":4`, `"GetNewApplicationAvgTime":2`},
+	} {
+		body := get(b, "/jmx?qry=Hadoop:service=ResourceManager,name="+query).Body.String()
+		for _, w := range want {
+			if !strings.Contains(body, w) {
+				t.Errorf("%s: %s is missing in %s", query, w, body)
+			}
+		}
+	}
 }
 
 func TestLogsStayInsideTheirDirectory(t *testing.T) {
@@ -225,10 +251,10 @@ func TestLogsStayInsideTheirDirectory(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if w := get(h, "/logs/rm.log"); w.Body.String() != "hello" {
+	if w := get(h, "/logs/rm.log"); w.Body.String() != "hello" || w.Header().Get("Content-Type") != "text/plain; charset=utf-8" {
 		t.Errorf("%d %s", w.Code, w.Body)
 	}
-	if w := get(h, "/logs/"); !strings.Contains(w.Body.String(), "rm.log") {
+	if w := get(h, "/logs/"); !strings.Contains(w.Body.String(), "rm.log") || !strings.Contains(w.Header().Get("Content-Type"), "html") {
 		t.Errorf("%d %s", w.Code, w.Body)
 	}
 	for _, url := range []string{"/logs/link", "/logs/../secret"} {

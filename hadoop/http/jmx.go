@@ -85,7 +85,7 @@ func (b *Beans) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if get := query.Get("get"); get != "" {
 		var ok bool
 		if pattern, attribute, ok = strings.Cut(get, "::"); !ok || attribute == "" {
-			jmxAnswer(w, http.StatusBadRequest, map[string]any{"result": "ERROR", "message": "query format is not as expected."})
+			jmxAnswer(w, http.StatusOK, map[string]any{"result": "ERROR", "message": "query format is not as expected."})
 			return
 		}
 	}
@@ -98,22 +98,22 @@ func (b *Beans) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if attribute != "" {
-		beans, err = only(beans, pattern, attribute)
-		if err != nil {
-			jmxAnswer(w, http.StatusNotFound, map[string]any{"result": "ERROR", "beans": []any{}, "message": err.Error()})
-			return
-		}
+		beans = only(beans, attribute)
 	}
 	jmxAnswer(w, http.StatusOK, map[string]any{"beans": beans})
 }
 
-func only(beans []map[string]any, pattern, attribute string) ([]map[string]any, error) {
-	for _, bean := range beans {
+// only keeps one attribute. Java answers with 200 where there is none, and says so in the bean.
+func only(beans []map[string]any, attribute string) []map[string]any {
+	for i, bean := range beans {
+		beans[i] = map[string]any{"name": bean["name"], "modelerType": bean["modelerType"]}
 		if v, ok := bean[attribute]; ok {
-			return []map[string]any{{"name": bean["name"], "modelerType": bean["modelerType"], attribute: v}}, nil
+			beans[i][attribute] = v
+			continue
 		}
+		beans[i]["result"], beans[i]["message"] = "ERROR", "No attribute with name "+attribute+" was found."
 	}
-	return nil, fmt.Errorf("no attribute %s of a bean %s", attribute, pattern)
+	return beans
 }
 
 func jmxAnswer(w http.ResponseWriter, status int, v any) {

@@ -34,35 +34,72 @@ var logLevels = map[string]slog.Level{
 	"WARN": slog.LevelWarn, "ERROR": slog.LevelError, "FATAL": slog.LevelError + 4, "OFF": slog.LevelError + 8,
 }
 
+// Operator is what a daemon's process has for whoever runs it: its log.
+type Operator struct {
+	Level  *slog.LevelVar // of the daemon's log; nil: it cannot be changed
+	LogDir string         // where the log's files are; empty: nowhere that is known (HADOOP_LOG_DIR)
+}
+
+// Register adds /logLevel and /logs to a daemon's pages; may decides who administers the daemon.
+func (o Operator) Register(m *Mux, may func(*http.Request) bool) error {
+	if o.Level != nil {
+		m.Handle("GET /logLevel", LogLevel(o.Level, may))
+	}
+	if o.LogDir == "" {
+		return nil
+	}
+	logs, err := Logs(o.LogDir, may)
+	if err == nil {
+		m.Handle("GET /logs/", logs)
+	}
+	return err
+}
+
+// levelName is Hadoop's name of a level.
+func levelName(l slog.Level) string {
+	switch {
+	case l < slog.LevelDebug:
+		return "TRACE"
+	case l > slog.LevelError+4:
+		return "OFF"
+	case l > slog.LevelError:
+		return "FATAL"
+	}
+	return l.String()
+}
+
 // LogLevel answers /logLevel?log=NAME[&level=LEVEL] so that Hadoop's `daemonlog` command reads it. The
-// daemon has one level; mayChange decides who may set it.
+// daemon has one level, whatever NAME is; mayChange decides who may set it.
 func LogLevel(level *slog.LevelVar, mayChange func(*http.Request) bool) http.Handler {
-	const marker = "<!-- OUTPUT -->"
+	const marker = "<!-- OUTPUT -->" // what the client prints, without its tags
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		name, wanted := r.URL.Query().Get("log"), strings.ToUpper(r.URL.Query().Get("level"))
-		lines := []string{}
+		var lines []string
 		if name != "" {
-			lines = append(lines, "Submitted Class Name: <b>"+html.EscapeString(name)+"</b>")
+			lines = append(lines, "Submitted Class Name: <b>"+html.EscapeString(name)+"</b>", "Log Class: <b>log/slog.Logger</b>")
 		}
-		if wanted != "" {
-			l, ok := logLevels[wanted]
-			switch {
-			case !mayChange(r):
+		if name != "" && wanted != "" {
+			if !mayChange(r) {
 				http.Error(w, "only an administrator (yarn.admin.acl) may change the log level", http.StatusForbidden)
 				return
-			case !ok:
-				lines = append(lines, "Bad Level : <b>"+html.EscapeString(wanted)+"</b>")
-			default:
+			}
+			lines = append(lines, "Submitted Level: <b>"+html.EscapeString(wanted)+"</b>")
+			if l, ok := logLevels[wanted]; ok {
 				level.Set(l)
-				lines = append(lines, "Submitted Level: <b>"+wanted+"</b>", "Setting Level to "+wanted+" ...")
+				lines = append(lines, "Setting Level to "+wanted+" ...")
+			} else {
+				lines = append(lines, "Bad Level : <b>"+html.EscapeString(wanted)+"</b>")
 			}
 		}
-		lines = append(lines, "Effective Level: <b>"+level.Level().String()+"</b>")
+		if name != "" {
+			lines = append(lines, "Effective Level: <b>"+levelName(level.Level())+"</b>")
+		}
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		fmt.Fprintln(w, "<!DOCTYPE html><title>Log level</title><h1>Log level</h1>")
 		for _, line := range lines {
 			fmt.Fprintln(w, marker+line+"<br />")
 		}
+		fmt.Fprintf(w, `<p>Now: %s. The daemon has one level for all of its log.</p><form><input type="hidden" name="log" value="root"><input name="level" placeholder="DEBUG"> <button>Set</button></form>`, levelName(level.Level()))
 	})
 }
 
@@ -76,9 +113,10 @@ func Logs(dir string, mayRead func(*http.Request) bool) (http.Handler, error) {
 	files := http.StripPrefix("/logs", http.FileServerFS(root.FS()))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !mayRead(r) {
-			http.Error(w, "only an administrator may read the daemon's logs", http.StatusForbidden)
+			http.Error(w, "only an administrator (yarn.admin.acl) may read the daemon's logs", http.StatusForbidden)
 			return
 		}
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8") // what a log quotes is no page
 		files.ServeHTTP(w, r)
 	}), nil
 }

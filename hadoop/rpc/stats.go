@@ -1,12 +1,15 @@
 package rpc
 
 import (
+	"net"
 	"sync/atomic"
 	"time"
 )
 
 // Stats is a moment's view of a server's counters.
 type Stats struct {
+	Name                string // of the server
+	Port                int    // where it listens; 0 while it does not
 	Connections         int
 	ConnectionsAccepted uint64
 	ConnectionsRefused  uint64 // above MaxConnections
@@ -35,6 +38,7 @@ type counters struct {
 // Stats reads the counters; they are not one consistent cut.
 func (s *Server) Stats() Stats {
 	out := Stats{
+		Name:                s.cfg.Name,
 		ConnectionsAccepted: s.counters.accepted.Load(),
 		ConnectionsRefused:  s.counters.refused.Load(),
 		AuthFailures:        s.counters.authFailures.Load(),
@@ -45,6 +49,11 @@ func (s *Server) Stats() Stats {
 	}
 	s.mu.Lock()
 	out.Connections = len(s.conns)
+	for l := range s.listeners {
+		if a, ok := l.Addr().(*net.TCPAddr); ok {
+			out.Port = a.Port
+		}
+	}
 	s.mu.Unlock()
 	for name, p := range s.protocols {
 		for method, m := range p.methods {

@@ -43,6 +43,7 @@ type Config struct {
 	LastContact          func() time.Time
 	PmemCheck, VmemCheck bool
 	ACLEnabled           bool
+	Operator             hadoophttp.Operator
 	Log                  *slog.Logger
 }
 
@@ -76,6 +77,9 @@ func New(cfg Config) (http.Handler, error) {
 	m.Handle("/jmx", beans)
 	m.Handle("/conf", confPage)
 	m.HandleFunc("/stacks", hadoophttp.Stacks)
+	if err := cfg.Operator.Register(m, p.administers); err != nil {
+		return nil, err
+	}
 	m.HandleFunc("GET /ws/v1/node", p.info)
 	m.HandleFunc("GET /ws/v1/node/", p.missing)
 	m.HandleFunc("GET /ws/v1/node/{$}", p.info)
@@ -104,6 +108,12 @@ func (p *pages) missing(w http.ResponseWriter, r *http.Request) {
 
 func (p *pages) notBuilt(w http.ResponseWriter, r *http.Request) {
 	hadoophttp.Fail(w, r, hadoophttp.NotBuilt("PUT "+r.URL.Path))
+}
+
+// administers reports whether a request's caller administers the cluster.
+func (p *pages) administers(r *http.Request) bool {
+	c, err := p.identity.Of(r)
+	return err == nil && p.admins.Allows(c.User, p.groups)
 }
 
 // viewable checks that the caller may see an application's containers and logs.
@@ -163,6 +173,17 @@ func (p *pages) registerBeans(b *hadoophttp.Beans) {
 			"NodeUsedMemGB": u.NodePhysicalMB >> 10, "NodeUsedVMemGB": u.NodeVirtualMB >> 10, "NodeCpuUtilization": u.NodeCPU,
 		}
 	})
+	if p.RPC != nil {
+		b.RegisterRPC("NodeManager", func() []hadoophttp.RPCActivity {
+			st := p.RPC.Stats()
+			a := hadoophttp.RPCActivity{Port: int(p.Node.Port), Server: "ContainerManagementProtocolService", Connections: st.Connections, InProgress: st.CallsInProgress,
+				Refused: st.ConnectionsRefused, AuthFailures: st.AuthFailures, BytesReceived: st.BytesReceived, BytesSent: st.BytesSent}
+			for _, m := range st.Methods {
+				a.Methods = append(a.Methods, hadoophttp.MethodActivity{Name: m.Method, Calls: m.Calls, Errors: m.Errors, Time: m.Time})
+			}
+			return []hadoophttp.RPCActivity{a}
+		})
+	}
 	if p.Shuffle == nil {
 		return
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"heddle/hadoop/conf"
+	hadoophttp "heddle/hadoop/http"
 	"heddle/resourcemanager/core"
 	"heddle/resourcemanager/records"
 	"heddle/resourcemanager/scheduler"
@@ -55,7 +56,7 @@ func crowded(t testing.TB, n int32) http.Handler {
 	log := slog.New(slog.DiscardHandler)
 	c := core.New(core.Config{ClusterTimestamp: 1, MaxAttempts: 1, MaxCompleted: 100_000}, sched, records.None{}, noLaunches{}, time.Now, log)
 	c.Recover(rec)
-	h, err := New(&service.Service{Core: c, Settings: s, Clock: time.Now, Log: log, Access: &service.Access{Groups: func(string) []string { return nil }}}, nil)
+	h, err := New(&service.Service{Core: c, Settings: s, Clock: time.Now, Log: log, Access: &service.Access{Groups: func(string) []string { return nil }}}, nil, hadoophttp.Operator{})
 	if err != nil {
 		t.Fatal(err)
 	}

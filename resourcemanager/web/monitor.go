@@ -2,15 +2,11 @@ package web
 
 import (
 	"net"
-	"strconv"
-	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	hadoophttp "heddle/hadoop/http"
-	"heddle/resourcemanager/core"
-	"heddle/resourcemanager/scheduler"
 	"heddle/yarn"
 )
 
@@ -29,53 +25,12 @@ func (w *Web) beans() *hadoophttp.Beans {
 	b.Register("Hadoop:service=ResourceManager,name=RMInfo", "RMInfo", func() hadoophttp.Attributes {
 		return hadoophttp.Attributes{"State": "ACTIVE", "HostAndPort": w.service.Settings.WebPublic, "SecurityEnabled": false}
 	})
-	b.RegisterMany(func(add func(string, string, hadoophttp.Attributes)) {
-		v := w.view()
-		states := queueStates(v)
-		for _, q := range v.Queues {
-			name := "Hadoop:service=ResourceManager,name=QueueMetrics"
-			for i, part := range strings.Split(q.Path, ".") {
-				name += ",q" + strconv.Itoa(i) + "=" + part
-			}
-			add(name, strings.TrimPrefix(name, "Hadoop:service=ResourceManager,name="), w.queueBean(&q, states[q.Path]))
-		}
+	b.Register("Hadoop:service=ResourceManager,name=RMNMInfo", "heddle.resourcemanager.RMNMInfo", func() hadoophttp.Attributes {
+		return hadoophttp.Attributes{"LiveNodeManagers": w.liveNodes()}
 	})
+	b.RegisterMany(w.queueBeans)
+	b.RegisterRPC("ResourceManager", w.rpcActivity)
 	return b
-}
-
-// queueStates counts every queue's applications by state in one walk over them; a
-// parent counts its children's.
-func queueStates(v *core.View) map[string]map[yarn.AppState]int {
-	out := make(map[string]map[yarn.AppState]int, len(v.Queues))
-	for i := range v.Queues {
-		out[v.Queues[i].Path] = map[yarn.AppState]int{}
-	}
-	for _, a := range v.Apps.All() {
-		if m := out[a.QueuePath]; m != nil {
-			m[a.State]++
-		}
-	}
-	for i := len(v.Queues) - 1; i >= 0; i-- { // children stand after their parents
-		q := &v.Queues[i]
-		for _, child := range q.Children {
-			for state, n := range out[child] {
-				out[q.Path][state] += n
-			}
-		}
-	}
-	return out
-}
-
-func (w *Web) queueBean(q *scheduler.QueueInfo, apps map[yarn.AppState]int) hadoophttp.Attributes {
-	return hadoophttp.Attributes{"tag.Queue": q.Path, "tag.Context": "yarn", "tag.Hostname": hostname(w.service.Settings.WebPublic),
-		"AppsRunning": apps[yarn.AppRunning], "AppsPending": apps[yarn.AppAccepted], "AppsCompleted": apps[yarn.AppFinished], "AppsKilled": apps[yarn.AppKilled],
-		"AppsFailed": apps[yarn.AppFailed], "ActiveUsers": len(q.Users), "ActiveApplications": q.ActiveApps,
-		"AllocatedMB": q.Used[yarn.Memory], "AllocatedVCores": q.Used[yarn.VCores], "AllocatedContainers": q.Containers,
-		"AvailableMB": max(0, q.Maximum[yarn.Memory]-q.Used[yarn.Memory]), "AvailableVCores": max(0, q.Maximum[yarn.VCores]-q.Used[yarn.VCores]),
-		"PendingMB": q.Pending[yarn.Memory], "PendingVCores": q.Pending[yarn.VCores], "PendingContainers": q.PendingContainers,
-		"ReservedMB": q.Reserved[yarn.Memory], "ReservedVCores": q.Reserved[yarn.VCores], "ReservedContainers": q.ReservedContainers,
-		"GuaranteedMB": q.Guaranteed[yarn.Memory], "GuaranteedVCores": q.Guaranteed[yarn.VCores], "MaxCapacityMB": q.Maximum[yarn.Memory],
-		"MaxCapacityVCores": q.Maximum[yarn.VCores], "UsedCapacity": w.usedOf(q.Used, q.Guaranteed) / 100, "GuaranteedCapacity": pct(q.Config.Capacity) / 100}
 }
 
 func hostname(addr string) string {

@@ -31,8 +31,8 @@ type Web struct {
 // hadoopVersion is the wire level that version fields name: scripts compare it.
 const hadoopVersion = "3.4.2"
 
-// New makes the handler of all paths.
-func New(s *service.Service, servers []*rpc.Server) (http.Handler, error) {
+// New makes the handler of all paths. servers are those whose counters /jmx and /metrics show.
+func New(s *service.Service, servers []*rpc.Server, operator hadoophttp.Operator) (http.Handler, error) {
 	w := &Web{service: s, servers: servers, started: time.UnixMilli(s.ClusterTimestamp)}
 	w.identity = &hadoophttp.Identity{Secret: []byte(rand.Text()), StaticUser: hadoophttp.StaticUser(s.Settings.Conf), Groups: s.Access.Groups, Now: s.Clock}
 	proxies, err := security.NewProxyUsers(s.Settings.Conf, net.LookupIP)
@@ -54,6 +54,9 @@ func New(s *service.Service, servers []*rpc.Server) (http.Handler, error) {
 	}
 	mux.Handle("GET /conf", conf)
 	mux.HandleFunc("GET /stacks", hadoophttp.Stacks)
+	if err := operator.Register(mux, w.administers); err != nil {
+		return nil, err
+	}
 	mux.HandleFunc("GET /isActive", func(rw http.ResponseWriter, _ *http.Request) { _, _ = rw.Write([]byte("I am Active!")) })
 	mux.Handle("GET /{$}", http.RedirectHandler("/cluster", http.StatusFound))
 	if err := w.pages(mux); err != nil {
@@ -118,6 +121,12 @@ func (w *Web) known(r *http.Request) (*core.AppView, error) {
 		return v, nil
 	}
 	return nil, hadoophttp.NotFound("app with id: %s not found", id)
+}
+
+// administers reports whether a request's caller administers the cluster.
+func (w *Web) administers(r *http.Request) bool {
+	who, err := w.identity.Of(r)
+	return err == nil && w.service.Access.Admin(who.User)
 }
 
 func badID(id string) error {
