@@ -19,6 +19,7 @@ agent: ## build the static agent that heddle embeds
 setup: ## fetch what the tests need (Hadoop's jars, packages), once, outside the tree
 	test/setup/tools.sh
 	test/setup/hadoop.sh
+	test/setup/clients.sh 2.10.2 3.3.6 3.5.0
 
 test: build unit interop ## run every test; installs what the tests need
 

@@ -39,6 +39,29 @@ func Jars() (string, error) {
 	return jars, nil
 }
 
+// ClientJars is the folder of one version's client jars that test/setup/clients.sh fetched.
+func ClientJars(version string) (string, error) {
+	cache, err := CacheDir()
+	if err != nil {
+		return "", err
+	}
+	jars := filepath.Join(cache, "clients-of-"+version)
+	if _, err := os.Stat(filepath.Join(jars, ".complete")); err != nil {
+		return "", fmt.Errorf("Hadoop %s's client jars are not there, run test/setup/clients.sh %s: %w", version, version, err)
+	}
+	return jars, nil
+}
+
+// WithJars is the same running cluster for clients of other jars.
+func (c *Cluster) WithJars(dir string) *Cluster {
+	other := *c
+	other.jars = dir
+	return &other
+}
+
+// JarsDir is where this cluster's clients have their jars.
+func (c *Cluster) JarsDir() string { return c.jars }
+
 func javaCommand(classPath, class string, args ...string) []string {
 	return append([]string{"java", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto",
 		"--add-opens=java.base/java.lang=ALL-UNNAMED", "--add-opens=java.base/java.util=ALL-UNNAMED",
