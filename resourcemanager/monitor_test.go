@@ -11,6 +11,7 @@ import (
 	hadoophttp "heddle/hadoop/http"
 	"heddle/resourcemanager"
 	"heddle/resourcemanager/settings"
+	"heddle/test/shapes"
 )
 
 // What monitors must find in each bean; beyond it every attribute is one of Hadoop's, of Hadoop's type.
@@ -31,29 +32,12 @@ func TestBeansHaveHadoopsNamesAndTypes(t *testing.T) {
 	am, _ := r.master("alice", nil)
 	am.register()
 	port := r.Addresses.Client[strings.LastIndexByte(r.Addresses.Client, ':')+1:]
-	raw, err := os.ReadFile("testdata/jmx-beans-3.4.2.json")
+	known, err := shapes.ReadBeans("testdata/jmx-beans-3.4.2.json")
 	if err != nil {
 		t.Fatal(err)
 	}
-	var known struct {
-		ResourceManager map[string]map[string]string
-	}
-	if err := json.Unmarshal(raw, &known); err != nil {
-		t.Fatal(err)
-	}
 	for name, must := range mustHave {
-		bean := r.bean(strings.Replace(name, "{port}", port, 1))
-		for _, attribute := range strings.Fields(must) {
-			if _, ok := bean[attribute]; !ok {
-				t.Errorf("%s has no %s", name, attribute)
-			}
-		}
-		for attribute, v := range bean {
-			kind := map[bool]string{true: "float", false: kindOfBean(v)}[known.ResourceManager[name][attribute] == "float" && kindOfBean(v) == "int"]
-			if attribute != "name" && kind != known.ResourceManager[name][attribute] {
-				t.Errorf("%s: %s is %s, in Hadoop %q", name, attribute, kind, known.ResourceManager[name][attribute])
-			}
-		}
+		known.Compare(t, name, r.get("/jmx?qry=Hadoop:service=ResourceManager,name="+strings.Replace(name, "{port}", port, 1), 200), strings.Fields(must)...)
 	}
 	var nodes []map[string]any
 	if err := json.Unmarshal([]byte(r.bean("RMNMInfo")["LiveNodeManagers"].(string)), &nodes); err != nil || len(nodes) != 1 || nodes[0]["NodeId"] != n.id.GetHost()+":"+itoa(n.id.GetPort()) || nodes[0]["AvailableMemoryMB"] != 8192.0 {
@@ -74,21 +58,6 @@ func (r *rm) bean(name string) map[string]any {
 		r.t.Fatalf("%s: %d beans, %v", name, len(answer.Beans), err)
 	}
 	return answer.Beans[0]
-}
-
-func kindOfBean(v any) string {
-	switch x := v.(type) {
-	case string:
-		return "string"
-	case bool:
-		return "bool"
-	case float64:
-		if x == float64(int64(x)) {
-			return "int"
-		}
-		return "float"
-	}
-	return "other"
 }
 
 // The daemon's own log: its level changes at an administrator's word, its files are an administrator's to read.

@@ -192,5 +192,5 @@ func (p *pages) resources(w http.ResponseWriter, r *http.Request) {
 }
 
 func (p *pages) auxiliary(w http.ResponseWriter, r *http.Request) {
-	hadoophttp.Fail(w, r, hadoophttp.BadRequest("auxiliary services are not loaded from a manifest (yarn.nodemanager.aux-services.manifest.enabled)"))
+	hadoophttp.Fail(w, r, hadoophttp.BadRequest("Auxiliary services manifest is not enabled"))
 }

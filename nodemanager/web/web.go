@@ -52,6 +52,7 @@ type pages struct {
 	identity *hadoophttp.Identity
 	groups   func(string) []string
 	admins   security.ACL
+	elsewhere
 }
 
 // New returns the node's handler.
@@ -63,6 +64,9 @@ func New(cfg Config) (http.Handler, error) {
 	p := &pages{Config: cfg, groups: groups.Func(func(err error) { cfg.Log.Warn("groups of a user are not known", "error", err) }),
 		admins: security.ACLFrom(cfg.Conf, "yarn.admin.acl", "*")}
 	p.identity = &hadoophttp.Identity{Secret: []byte(rand.Text()), StaticUser: hadoophttp.StaticUser(cfg.Conf), Groups: p.groups, Now: time.Now}
+	if p.elsewhere, err = p.readElsewhere(); err != nil {
+		return nil, err
+	}
 	m := hadoophttp.NewMux(p.identity)
 	confPage, err := hadoophttp.ConfHandler(cfg.Conf)
 	if err != nil {
@@ -88,18 +92,19 @@ func New(cfg Config) (http.Handler, error) {
 	m.HandleFunc("GET /ws/v1/node/apps/{id}", p.app)
 	m.HandleFunc("GET /ws/v1/node/containers", p.containers)
 	m.HandleFunc("GET /ws/v1/node/containers/{id}", p.container)
-	m.HandleFunc("GET /ws/v1/node/containers/{id}/logs", p.logList)
-	m.HandleFunc("GET /ws/v1/node/containers/{id}/logs/{file}", p.logText)
-	m.HandleFunc("GET /ws/v1/node/containerlogs/{id}/{file}", p.logText)
+	m.HandleFunc("GET /ws/v1/node/containers/{id}/logs", p.orServices(p.logList))
+	m.HandleFunc("GET /ws/v1/node/containers/{id}/logs/{file}", p.orServices(p.logText))
+	m.HandleFunc("GET /ws/v1/node/containerlogs/{id}/{file}", p.orServices(p.logText))
 	m.HandleFunc("GET /ws/v1/node/resources/{name}", p.resources)
 	m.HandleFunc("GET /ws/v1/node/auxiliaryservices", p.auxiliary)
+	m.HandleFunc("PUT /ws/v1/node/auxiliaryservices", p.auxiliary)
 	m.HandleFunc("PUT /ws/v1/node/", p.notBuilt)
-	m.HandleFunc("GET /node/containerlogs/{id}/{user}", p.logPage)
-	m.HandleFunc("GET /node/containerlogs/{id}/{user}/{file}", p.logFile)
+	m.HandleFunc("GET /node/containerlogs/{id}/{user}", p.orPages(p.logPage))
+	m.HandleFunc("GET /node/containerlogs/{id}/{user}/{file}", p.orPages(p.logFile))
 	m.HandleFunc("GET /node", p.page)
 	m.HandleFunc("GET /node/", p.page)
 	m.Handle("GET /{$}", http.RedirectHandler("/node", http.StatusFound))
-	return m, nil
+	return hadoophttp.CSRF(cfg.Conf, "yarn.nodemanager.webapp.rest-csrf", m)
 }
 
 func (p *pages) missing(w http.ResponseWriter, r *http.Request) {

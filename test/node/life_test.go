@@ -407,7 +407,7 @@ func TestTheNodesPagesShowWhatRuns(t *testing.T) {
 	if err := json.Unmarshal([]byte(body), &beans); err != nil || len(beans.Beans) != 1 || beans.Beans[0]["ContainersRunning"] != 1.0 {
 		t.Errorf("/jmx: %v, %s", err, body)
 	}
-	for _, path := range []string{"/ws/v1/node/auxiliaryservices", "/ws/v1/node/yarn/sysfs/alice/" + id.Attempt.Application.String()} {
+	for path, want := range map[string]int{"/ws/v1/node/auxiliaryservices": http.StatusBadRequest, "/ws/v1/node/yarn/sysfs/alice/" + id.Attempt.Application.String(): http.StatusNotImplemented} {
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodPut, "http://"+b.Web+path, strings.NewReader("{}"))
 		if err != nil {
 			t.Fatal(err)
@@ -416,7 +416,7 @@ func TestTheNodesPagesShowWhatRuns(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := resp.Body.Close(); err != nil || resp.StatusCode != http.StatusNotImplemented {
+		if err := resp.Body.Close(); err != nil || resp.StatusCode != want {
 			t.Errorf("PUT %s answers %d, %v", path, resp.StatusCode, err)
 		}
 	}
