@@ -53,7 +53,8 @@ func TestRESTAttemptsAndContainers(t *testing.T) {
 	r.expect("GET", "/queues/nope/access?user=alice&user.name=admin", "", 403, "queue=nope")
 	r.expect("GET", "/appstatistics?states=RUNNING&applicationTypes=test", "", 200, `{"appStatInfo":{"statItem":[{"state":"RUNNING","type":"test","count":1}]}}`)
 	r.expect("GET", "/scheduler/app-activities/"+id+"?user.name=alice", "", 200, `"diagnostic":"the application waits for nothing"`)
-	r.expect("GET", "/scheduler/bulk-activities", "", 501, "GET /ws/v1/cluster/scheduler/bulk-activities is not supported")
+	r.expect("GET", "/scheduler/app-activities/xx", "", 200, `"applicationId":"xx"`, "Cannot find application with given appId")
+	r.expect("GET", "/scheduler/bulk-activities", "", 200, `{"bulkActivities":{"activities":[{"diagnostic":"this scheduler keeps no activities`)
 	r.expect("GET", "/userinfo?user.name=alice", "", 200, `"requestedUser":"alice"`)
 }
 

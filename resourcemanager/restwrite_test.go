@@ -250,6 +250,26 @@ func TestSignalsOverREST(t *testing.T) {
 	}
 }
 
+// A node offers what an administrator says; the answer is what it offers now.
+func TestNodesAreResizedOverREST(t *testing.T) {
+	r := start(t, nil)
+	n := r.node("127.0.0.1", 8192, nil)
+	path := "/nodes/127.0.0.1:" + itoa(n.id.GetPort()) + "/resource"
+	r.expect("POST", path+"?user.name=admin", `{"resource":{"memory":4096,"vCores":3},"overCommitTimeout":-1}`, 200, `{"resourceInfo":{"memory":4096,"vCores":3,`, `"name":"yarn.io/gpu","resourceType":"COUNTABLE","units":"","value":0}`)
+	r.expect("POST", path+"?user.name=admin", `<resourceOption><resource><memory>2048</memory><resourceInformations><resourceInformation><name>vcores</name><value>2</value></resourceInformation></resourceInformations></resource></resourceOption>`,
+		200, "<resourceInfo><memory>2048</memory><vCores>2</vCores>")
+	r.expect("GET", "/nodes/127.0.0.1:"+itoa(n.id.GetPort()), "", 200, `"availMemoryMB":2048`, `"availableVirtualCores":2`)
+	for body, want := range map[string]string{
+		`{}`:                         "the body has no resource",
+		`{"resource":{"memory":-1}}`: "memory is \"-1\", not a whole number",
+		`{"resource":{"resourceInformations":{"resourceInformation":[{"name":"unicorns","value":1}]}}}`: "this cluster has no resource type \"unicorns\"",
+	} {
+		r.expect("POST", path+"?user.name=admin", body, 400, strings.ReplaceAll(want, `"`, `\"`))
+	}
+	r.expect("POST", "/nodes/nope:1/resource?user.name=admin", `{"resource":{"memory":1}}`, 404, "nodeId, nope:1, is not found")
+	r.expect("POST", path+"?user.name=alice", `{"resource":{"memory":1}}`, 403, "Failed to update the node resource")
+}
+
 // What a simple cluster with its queues in a file does not offer is refused in Hadoop's words.
 func TestRESTRefusals(t *testing.T) {
 	r := start(t, nil)
@@ -269,6 +289,7 @@ func TestRESTRefusals(t *testing.T) {
 		"GET /reservation/list":             {400, "Reservation is not enabled."},
 		"POST /add-node-labels":             {400, "Node-label-based scheduling is disabled."},
 		"POST /nodes/a:1/replace-labels":    {400, "Node-label-based scheduling is disabled."},
+		"POST /scheduler/logs":              {501, "POST /ws/v1/cluster/scheduler/logs is not supported"},
 		"DELETE /apps":                      {405, "GET, POST"},
 		"PUT /metrics":                      {405, "GET"},
 		"POST /nowhere":                     {404, "NotFoundException"},

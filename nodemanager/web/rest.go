@@ -44,7 +44,7 @@ func (p *pages) info(w http.ResponseWriter, r *http.Request) {
 	}
 	build := "heddle " + p.Build
 	hadoophttp.Answer(w, r, http.StatusOK, "nodeInfo", nodeInfo{
-		HealthReport: h.Report, VmemAllocatedMB: p.Total[yarn.Memory], PmemAllocatedMB: p.Total[yarn.Memory], VCoresAllocated: p.Total[yarn.VCores],
+		HealthReport: h.Report, VmemAllocatedMB: int64(float64(p.Total[yarn.Memory]) * p.vmemRatio), PmemAllocatedMB: p.Total[yarn.Memory], VCoresAllocated: p.Total[yarn.VCores],
 		VmemCheck: p.VmemCheck, PmemCheck: p.PmemCheck, LastUpdate: h.At.UnixMilli(), ResourceTypes: strings.Join(types, ", "), Healthy: h.Healthy,
 		Version: p.Version, BuildVersion: build, HadoopVersion: p.Version, HadoopBuild: build,
 		ID: p.Node.String(), HostName: p.Node.Host, StartupTime: p.Started.UnixMilli(),

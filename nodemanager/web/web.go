@@ -53,6 +53,7 @@ type pages struct {
 	groups   func(string) []string
 	admins   security.ACL
 	elsewhere
+	vmemRatio float64 // virtual memory that a container may have for each byte of its grant
 }
 
 // New returns the node's handler.
@@ -65,6 +66,9 @@ func New(cfg Config) (http.Handler, error) {
 		admins: security.ACLFrom(cfg.Conf, "yarn.admin.acl", "*")}
 	p.identity = &hadoophttp.Identity{Secret: []byte(rand.Text()), StaticUser: hadoophttp.StaticUser(cfg.Conf), Groups: p.groups, Now: time.Now}
 	if p.elsewhere, err = p.readElsewhere(); err != nil {
+		return nil, err
+	}
+	if p.vmemRatio, err = cfg.Conf.Float("yarn.nodemanager.vmem-pmem-ratio", 2.1); err != nil {
 		return nil, err
 	}
 	m := hadoophttp.NewMux(p.identity)

@@ -3,12 +3,10 @@ package web
 import (
 	"net/http"
 	"strings"
-	"time"
 
 	hadoophttp "heddle/hadoop/http"
 	"heddle/hadoop/rpc"
 	"heddle/resourcemanager/core"
-	"heddle/resourcemanager/service"
 	"heddle/yarn"
 )
 
@@ -293,44 +291,4 @@ func (w *Web) partitions(*http.Request) (string, any, error) {
 	l := labelInfo{Name: "<DEFAULT_PARTITION>", Exclusive: true, Nodes: v.NodeCounts()[yarn.NodeRunning]}
 	l.Partition.Available = w.resource(v.Total)
 	return "nodeLabelsInfo", map[string][]labelInfo{"nodeLabelInfo": {l}}, nil
-}
-
-// The scheduler keeps no diary of its passes, as Java's "activities" are. What it does know is why an application
-// waits now, and that is what is told.
-
-func (w *Web) activities(*http.Request) (string, any, error) {
-	return "activities", map[string]string{"diagnostic": "this scheduler keeps no activities; .../scheduler/app-activities/{appid} tells why an application waits"}, nil
-}
-
-type appActivities struct {
-	ID         string `json:"applicationId"`
-	Diagnostic string `json:"diagnostic"`
-	Timestamp  int64  `json:"timestamp"`
-	Date       string `json:"dateTime"`
-}
-
-func (w *Web) appActivities(r *http.Request) (string, any, error) {
-	id, err := yarn.ParseApplicationID(r.PathValue("id"))
-	if err != nil {
-		return "", nil, badID(r.PathValue("id"))
-	}
-	out := appActivities{ID: id.String(), Timestamp: w.now(), Date: w.service.Clock().Format(time.UnixDate), Diagnostic: "fail to get application activities after finished"}
-	v, ok := w.view().Apps.Get(id)
-	if ok && !v.State.Final() {
-		see, err := w.seen(r)
-		if err != nil {
-			return "", nil, err
-		}
-		if out.Diagnostic = service.Diagnostics(see(v)); out.Diagnostic == "" {
-			out.Diagnostic = "the application waits for nothing"
-		}
-	}
-	return "appActivities", out, nil
-}
-
-// notBuilt are the paths that Hadoop has and we do not.
-var notBuilt = []string{"GET /scheduler/bulk-activities", "POST /scheduler/logs", "POST /nodes/{id}/resource"}
-
-func (w *Web) unbuilt(rw http.ResponseWriter, r *http.Request) {
-	hadoophttp.Fail(rw, r, hadoophttp.NotBuilt(r.Method+" "+r.URL.Path))
 }

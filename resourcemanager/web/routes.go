@@ -26,8 +26,9 @@ func (w *Web) rest(mux *hadoophttp.Mux) {
 	for path, f := range map[string]read{
 		"": w.info, "/{$}": w.info, "/info": w.info, "/metrics": w.metrics, "/scheduler": w.scheduler,
 		"/nodes": w.nodes, "/nodes/{id}": w.node, "/apps/{id}": w.app, "/apps/{id}/appattempts": w.attempts,
-		"/appstatistics": w.statistics, "/scheduler/activities": w.activities, "/scheduler/app-activities/{id}": w.appActivities,
-		"/apps/{id}/timeouts": w.timeouts, "/apps/{id}/timeouts/{type}": w.timeoutOf,
+		"/appstatistics": w.statistics, "/scheduler/activities": w.activities, "/scheduler/bulk-activities": w.bulkActivities,
+		"/scheduler/app-activities/{id}": w.appActivities,
+		"/apps/{id}/timeouts":            w.timeouts, "/apps/{id}/timeouts/{type}": w.timeoutOf,
 	} {
 		mux.HandleFunc("GET "+base+path, answerRead(f, hadoophttp.Answer))
 	}
@@ -44,15 +45,13 @@ func (w *Web) rest(mux *hadoophttp.Mux) {
 	} {
 		mux.HandleFunc("GET "+base+path, answerRead(f, hadoophttp.AnswerMapped))
 	}
-	for _, call := range notBuilt {
-		route(mux, base, call, w.unbuilt)
-	}
+	route(mux, base, "POST /scheduler/logs", w.unbuilt)
 	mux.HandleFunc("GET "+base+"/apps", w.apps)
 	mux.HandleFunc("POST "+base+"/apps/new-application", w.newApplication)
 	for call, h := range map[string]http.HandlerFunc{
 		"POST /apps": w.changes(w.submit), "PUT /apps/{id}/state": w.changes(w.setState), "PUT /apps/{id}/queue": w.changes(w.setQueue),
 		"PUT /apps/{id}/priority": w.changes(w.setPriority), "PUT /apps/{id}/timeout": w.changes(w.setTimeout),
-		"POST /containers/{id}/signal/{command}": w.admin(w.signal),
+		"POST /containers/{id}/signal/{command}": w.admin(w.signal), "POST /nodes/{id}/resource": w.changes(w.resize),
 	} {
 		route(mux, base, call, h)
 	}

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"io"
 	"maps"
 	"net/http"
 	"slices"
@@ -28,6 +29,7 @@ func TestTheNodesAnswersHaveHadoopsShapes(t *testing.T) {
 				t.Errorf("status %d, want %d", status, want[path].Status)
 			}
 			want[path].Compare(t, []byte(body), shapes.Exempt{})
+			shapes.SameInXML(t, []byte(body), askXML(t, "http://"+b.Web+names.Replace(path)))
 		})
 	}
 	beans, err := shapes.ReadBeans("testdata/jmx-beans-3.4.2.json")
@@ -43,6 +45,24 @@ func TestTheNodesAnswersHaveHadoopsShapes(t *testing.T) {
 		_, body := b.Get(t, "/jmx?qry=Hadoop:service=NodeManager,name="+strings.Replace(name, "{port}", port, 1))
 		beans.Compare(t, name, []byte(body), strings.Fields(must)...)
 	}
+}
+
+func askXML(t *testing.T, url string) []byte {
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Accept", "application/xml")
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return body
 }
 
 // Logs of an application that has left the node are at the log server, where the configuration names one.
