@@ -2,6 +2,7 @@ package applicationmaster
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"heddle/job/rendezvous"
 	"heddle/jobspec"
 	"heddle/yarn"
+	"heddle/yarn/client"
 	"heddle/yarn/wire"
 )
 
@@ -54,14 +56,13 @@ func (m *master) start(l framework.Launch, secret []byte) (reason string, transi
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), nodeTimeout)
 	defer cancel()
-	resp, err := nm.StartContainers(ctx, &yarnpb.StartContainersRequestProto{StartContainerRequest: []*yarnpb.StartContainerRequestProto{{
-		ContainerLaunchContext: lc, ContainerToken: token,
-	}}})
-	if err != nil {
+	err = nm.Start(ctx, l.Grant.ID, &yarnpb.StartContainerRequestProto{ContainerLaunchContext: lc, ContainerToken: token})
+	var refused *client.Refused
+	switch {
+	case errors.As(err, &refused):
+		return fmt.Sprintf("node %s refuses it: %s", l.Grant.Node, refused.Message), false
+	case err != nil:
 		return fmt.Sprintf("node %s: %v", l.Grant.Node, err), true
-	}
-	if f := resp.GetFailedRequests(); len(f) > 0 {
-		return fmt.Sprintf("node %s refuses it: %s", l.Grant.Node, f[0].GetException().GetMessage()), false
 	}
 	return "", false
 }

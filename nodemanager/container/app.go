@@ -1,7 +1,6 @@
 package container
 
 import (
-	"slices"
 	"time"
 
 	"heddle/executor"
@@ -29,23 +28,6 @@ func newApp(m *Manager, first *Container) *app {
 	return &app{ID: first.ID.Attempt.Application, User: first.User, owner: first.owner, ACLs: first.Launch.ACLs, Logs: first.Spec.Logs, Created: m.cfg.Now(),
 		containers: map[yarn.ContainerID]*Container{}, done: make(chan struct{})}
 }
-
-// LogReport tells the ResourceManager how an application's log upload goes.
-type LogReport struct {
-	App         yarn.ApplicationID
-	State       LogState
-	Diagnostics string
-}
-
-// LogState is the state of a log upload; the numbers are Hadoop's LogAggregationStatus.
-type LogState int32
-
-// Log upload states.
-const (
-	LogRunning   LogState = 3
-	LogSucceeded LogState = 4
-	LogFailed    LogState = 5
-)
 
 // App is a moment of an application.
 type App struct {
@@ -200,32 +182,4 @@ func (m *Manager) retainUntil(id yarn.ApplicationID, until time.Time) {
 			m.cfg.Log.Warn("old logs could not be removed", "application", id, "error", err)
 		}
 	})
-}
-
-func (m *Manager) report(r LogReport) {
-	m.mu.Lock()
-	m.reports = append(m.reports, r)
-	m.cfg.Journal.Note(recovery.Put(keyReport+r.App.String(), r))
-	m.mu.Unlock()
-	m.tellRM()
-}
-
-// LogReports are those that the ResourceManager does not have yet; Acknowledge drops the first n.
-func (m *Manager) LogReports() []LogReport {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return append([]LogReport(nil), m.reports...)
-}
-
-// Acknowledge drops the first n log reports.
-func (m *Manager) Acknowledge(n int) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	n = min(n, len(m.reports))
-	for _, r := range m.reports[:n] {
-		if !slices.ContainsFunc(m.reports[n:], func(o LogReport) bool { return o.App == r.App }) {
-			m.cfg.Journal.Note(recovery.Delete(keyReport + r.App.String()))
-		}
-	}
-	m.reports = m.reports[n:]
 }

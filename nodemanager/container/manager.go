@@ -111,7 +111,7 @@ type Manager struct {
 	apps       map[yarn.ApplicationID]*app
 	containers map[yarn.ContainerID]*Container
 	removed    map[yarn.ContainerID]time.Time // lately, for answers to askers
-	reports    []LogReport
+	reports    logReports
 	stopping   bool
 
 	Counts Counts
@@ -123,7 +123,8 @@ type Counts struct{ Launched, Completed, Failed, Killed atomic.Int64 }
 // NewManager returns a Manager without applications.
 func NewManager(cfg Config) *Manager {
 	m := &Manager{cfg: cfg, news: make(chan struct{}, 1), closed: make(chan struct{}), apps: map[yarn.ApplicationID]*app{},
-		containers: map[yarn.ContainerID]*Container{}, removed: map[yarn.ContainerID]time.Time{}}
+		containers: map[yarn.ContainerID]*Container{}, removed: map[yarn.ContainerID]time.Time{},
+		reports: logReports{journal: cfg.Journal, now: cfg.Now, told: map[yarn.ApplicationID]savedReport{}}}
 	m.ctx, m.stop = context.WithCancel(context.Background())
 	m.away, m.leave = context.WithCancel(context.Background())
 	return m

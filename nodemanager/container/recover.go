@@ -20,7 +20,7 @@ import (
 //	app/<application>                    savedApp, from the first container to the last file
 //	uploaded/<application>               its logs are where they belong
 //	ended/<application>/<container>      FinishedContainer, when the ResourceManager has it
-//	report/<application>                 LogReport that the ResourceManager does not have
+//	report/<application>                 savedReport: what the ResourceManager hears, or heard lately
 //	retain/<application>                 time until which its logs stay here
 //	container/<container>/<part>         savedSpec, savedLaunch, savedKill, savedExit
 const (
@@ -127,10 +127,7 @@ func (m *Manager) Recover(fix func(yarn.Resource) yarn.Resource) error {
 		a.containers[id] = c
 		m.containers[id] = c
 	}
-	return recovery.Load(m.cfg.Journal, keyReport, func(_ string, r LogReport) error {
-		m.reports = append(m.reports, r)
-		return nil
-	})
+	return m.reports.recover()
 }
 
 func (m *Manager) recoverApps() error {

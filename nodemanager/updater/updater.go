@@ -195,7 +195,7 @@ func (u *Updater) register(ctx context.Context) error {
 		req.RunningApplications = append(req.RunningApplications, wire.AppID(a.ID))
 	}
 	reports := u.cfg.Manager.LogReports()
-	req.LogAggregationReportsForApps = reportsProto(reports)
+	req.LogAggregationReportsForApps = reportsProto(append(u.cfg.Manager.ToldLogReports(), reports...))
 	resp := &yarnpb.RegisterNodeManagerResponseProto{}
 	if err := u.call(ctx, "registerNodeManager", req, resp); err != nil {
 		return err

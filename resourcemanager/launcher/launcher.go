@@ -4,7 +4,6 @@ package launcher
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"strconv"
@@ -22,9 +21,10 @@ import (
 )
 
 const (
-	workers      = 32
-	queueLength  = 4096
-	startTimeout = 60 * time.Second
+	workers     = 256 // most of which wait for nodes that are away, where some are
+	queueLength = 4096
+	// startTimeout is over the time that a node may be away, yarn.client.nodemanager-connect.max-wait-ms.
+	startTimeout = 200 * time.Second
 	// notReady is how long a NodeManager that has just registered may refuse starts.
 	notReady = 10 * time.Second
 )
@@ -34,7 +34,8 @@ type NodeManagers func(node yarn.NodeID, t security.Token) (ContainerManagement,
 
 // ContainerManagement is what the launcher needs of a NodeManager.
 type ContainerManagement interface {
-	StartContainers(ctx context.Context, req *yarnpb.StartContainersRequestProto) (*yarnpb.StartContainersResponseProto, error)
+	// Start waits for a node that is away, and starts a container once, also where an answer is lost.
+	Start(ctx context.Context, id yarn.ContainerID, req *yarnpb.StartContainerRequestProto) error
 }
 
 // Launcher starts AMs with a bounded number of workers.
@@ -113,7 +114,7 @@ func (l *Launcher) start(launch core.Launch) error {
 	defer cancel()
 	deadline := l.clock().Add(notReady)
 	for {
-		resp, err := nm.StartContainers(ctx, &yarnpb.StartContainersRequestProto{StartContainerRequest: []*yarnpb.StartContainerRequestProto{req}})
+		err := nm.Start(ctx, launch.Grant.ID, req)
 		if rpc.IsClass(err, rpc.ClassNMNotYetReady) && l.clock().Before(deadline) {
 			select {
 			case <-time.After(200 * time.Millisecond):
@@ -122,19 +123,8 @@ func (l *Launcher) start(launch core.Launch) error {
 				return ctx.Err()
 			}
 		}
-		if err != nil {
-			return err
-		}
-		return refused(resp)
+		return err
 	}
-}
-
-func refused(resp *yarnpb.StartContainersResponseProto) error {
-	for _, f := range resp.GetFailedRequests() {
-		e := f.GetException()
-		return errors.New(e.GetClassName() + ": " + e.GetMessage())
-	}
-	return nil
 }
 
 // request is the AM container's start request: the client's launch context with the AMRM

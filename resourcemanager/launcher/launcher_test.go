@@ -17,17 +17,18 @@ import (
 	"heddle/resourcemanager/core"
 	"heddle/resourcemanager/tokens"
 	"heddle/yarn"
+	"heddle/yarn/client"
 )
 
 // manager is a NodeManager that answers with its replies in turn, the last one for ever.
 type manager struct {
 	mu      sync.Mutex
-	replies []func() (*yarnpb.StartContainersResponseProto, error)
+	replies []func() error
 	calls   int
 	closed  int
 }
 
-func (m *manager) StartContainers(context.Context, *yarnpb.StartContainersRequestProto) (*yarnpb.StartContainersResponseProto, error) {
+func (m *manager) Start(context.Context, yarn.ContainerID, *yarnpb.StartContainerRequestProto) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	r := m.replies[min(m.calls, len(m.replies)-1)]
@@ -35,31 +36,26 @@ func (m *manager) StartContainers(context.Context, *yarnpb.StartContainersReques
 	return r()
 }
 
-func fails(err error) func() (*yarnpb.StartContainersResponseProto, error) {
-	return func() (*yarnpb.StartContainersResponseProto, error) { return nil, err }
-}
+func fails(err error) func() error { return func() error { return err } }
 
-func starts() (*yarnpb.StartContainersResponseProto, error) {
-	return &yarnpb.StartContainersResponseProto{}, nil
-}
+func starts() error { return nil }
 
-func refuses() (*yarnpb.StartContainersResponseProto, error) {
-	return &yarnpb.StartContainersResponseProto{FailedRequests: []*yarnpb.ContainerExceptionMapProto{{
-		Exception: &yarnpb.SerializedExceptionProto{ClassName: new("InvalidContainerException"), Message: new("rejected as it is allocated by a previous RM")}}}}, nil
+func refuses() error {
+	return &client.Refused{Class: "InvalidContainerException", Message: "rejected as it is allocated by a previous RM"}
 }
 
 func TestLaunch(t *testing.T) {
 	notReady := rpc.Exception(rpc.ClassNMNotYetReady, "registering")
 	for name, c := range map[string]struct {
-		replies []func() (*yarnpb.StartContainersResponseProto, error)
+		replies []func() error
 		calls   int
 		want    string // in the error; empty: success
 	}{
-		"starts":                         {[]func() (*yarnpb.StartContainersResponseProto, error){starts}, 1, ""},
-		"a node that is not ready yet":   {[]func() (*yarnpb.StartContainersResponseProto, error){fails(notReady), fails(notReady), starts}, 3, ""},
-		"a node that never becomes it":   {[]func() (*yarnpb.StartContainersResponseProto, error){fails(notReady)}, 51, "registering"},
-		"a call that fails":              {[]func() (*yarnpb.StartContainersResponseProto, error){fails(rpc.Exception(rpc.ClassYarn, "no disk"))}, 1, "no disk"},
-		"a refused container of a batch": {[]func() (*yarnpb.StartContainersResponseProto, error){refuses}, 1, "InvalidContainerException: rejected"},
+		"starts":                         {[]func() error{starts}, 1, ""},
+		"a node that is not ready yet":   {[]func() error{fails(notReady), fails(notReady), starts}, 3, ""},
+		"a node that never becomes it":   {[]func() error{fails(notReady)}, 51, "registering"},
+		"a call that fails":              {[]func() error{fails(rpc.Exception(rpc.ClassYarn, "no disk"))}, 1, "no disk"},
+		"a refused container of a batch": {[]func() error{refuses}, 1, "InvalidContainerException: rejected"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

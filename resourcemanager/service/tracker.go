@@ -72,6 +72,11 @@ func (s *Service) registerNodeManager(ctx context.Context, req *yarnpb.RegisterN
 	if _, err := s.Core.RegisterNode(ctx, r); err != nil {
 		return nil, failure(err)
 	}
+	if logs := logStates(req.GetLogAggregationReportsForApps()); logs != nil { // after a restart of either side these are sent anew
+		if err := s.Core.NodeReports(ctx, core.NodeNews{Node: id, LogStates: logs}); err != nil {
+			return nil, failure(err)
+		}
+	}
 	return &yarnpb.RegisterNodeManagerResponseProto{
 		ContainerTokenMasterKey: s.Tokens.ContainerKeys().Current.Proto(), NmTokenMasterKey: s.Tokens.NMKeys().Current.Proto(),
 		NodeAction: yarnpb.NodeActionProto_NORMAL.Enum(), Resource: told, RmIdentifier: new(s.ClusterTimestamp), RmVersion: new(s.Version),
@@ -162,10 +167,15 @@ func heartbeatNews(sess *core.NodeSession, req *yarnpb.NodeHeartbeatRequestProto
 		sess.Healthy, sess.Report = h.GetIsNodeHealthy(), h.GetHealthReport()
 		news.Health = &core.Health{Healthy: h.GetIsNodeHealthy(), Report: h.GetHealthReport(), At: h.GetLastHealthReportTime()}
 	}
-	for _, l := range req.GetLogAggregationReportsForApps() {
-		news.LogStates = append(news.LogStates, core.LogReport{App: wire.AppIDFrom(l.GetApplicationId()), State: core.LogState(l.GetLogAggregationStatus()), Diagnostics: l.GetDiagnostics()})
-	}
+	news.LogStates = logStates(req.GetLogAggregationReportsForApps())
 	return news, len(news.Started) > 0 || len(news.Ended) > 0 || news.Health != nil || len(news.LogStates) > 0
+}
+
+func logStates(reports []*yarnpb.LogAggregationReportProto) (out []core.LogReport) {
+	for _, l := range reports {
+		out = append(out, core.LogReport{App: wire.AppIDFrom(l.GetApplicationId()), State: core.LogState(l.GetLogAggregationStatus()), Diagnostics: l.GetDiagnostics()})
+	}
+	return out
 }
 
 func measure(sess *core.NodeSession, status *yarnpb.NodeStatusProto) {

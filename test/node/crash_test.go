@@ -259,6 +259,13 @@ func TestContainersOutliveTheirKilledNodeManager(t *testing.T) {
 	Until(t, "everything of the application is gone", func() bool {
 		return !slices.ContainsFunc(m.Files(t), func(f string) bool { return strings.Contains(f, "application_") })
 	})
+	// a ResourceManager that restarts hears again how the upload went, of a NodeManager that restarted too
+	m.kill(t)
+	m.start(t)
+	all := m.Registrations()
+	if again := all[len(all)-1].GetLogAggregationReportsForApps(); len(again) != 1 || again[0].GetLogAggregationStatus() != yarnpb.LogAggregationStatusProto_LOG_SUCCEEDED {
+		t.Errorf("the registration tells of uploads: %v", again)
+	}
 	m.stop(t)
 	m.remembersNothing(t)
 }
@@ -272,7 +279,7 @@ func (m *mortal) remembersNothing(t *testing.T) {
 	}
 	defer j.Close() //nolint:errcheck // only read
 	err = recovery.Load(j, "", func(key string, _ any) error {
-		if strings.Contains(key, "container_") && !strings.HasPrefix(key, "claim/") || strings.Contains(key, "application_") && !strings.HasPrefix(key, "retain/") || strings.HasPrefix(key, "nm-key/") {
+		if strings.Contains(key, "container_") && !strings.HasPrefix(key, "claim/") || strings.Contains(key, "application_") && !strings.HasPrefix(key, "retain/") && !strings.HasPrefix(key, "report/") || strings.HasPrefix(key, "nm-key/") {
 			t.Errorf("a record is left: %s", key)
 		}
 		return nil

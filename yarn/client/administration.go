@@ -4,13 +4,12 @@ import (
 	"context"
 
 	"heddle/hadoop-proto/admin"
-	"heddle/hadoop/rpc"
 )
 
 const protocolAdministration = "org.apache.hadoop.yarn.server.api.ResourceManagerAdministrationProtocolPB"
 
 // Administration is what administrators ask a ResourceManager (ResourceManagerAdministrationProtocol).
-type Administration struct{ rpc *rpc.Client }
+type Administration struct{ rpc caller }
 
 // Close ends the connection.
 func (c *Administration) Close() error { return c.rpc.Close() }

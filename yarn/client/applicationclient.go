@@ -5,13 +5,12 @@ import (
 
 	"heddle/hadoop-proto/common"
 	"heddle/hadoop-proto/yarn"
-	"heddle/hadoop/rpc"
 )
 
 const protocolApplicationClient = "org.apache.hadoop.yarn.api.ApplicationClientProtocolPB"
 
 // ApplicationClient is what clients ask a ResourceManager (ApplicationClientProtocol).
-type ApplicationClient struct{ rpc *rpc.Client }
+type ApplicationClient struct{ rpc caller }
 
 // Close ends the connection.
 func (c *ApplicationClient) Close() error { return c.rpc.Close() }

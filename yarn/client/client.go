@@ -26,6 +26,8 @@ type Config struct {
 	Conf *conf.Config
 	User string // who calls; CurrentUser when empty
 	QOP  []string
+
+	rmPatience, nmPatience patience
 }
 
 // NewConfig reads what clients need once, and refuses what is not built.
@@ -44,10 +46,18 @@ func NewConfig(c *conf.Config, userName string) (*Config, error) {
 	if err != nil {
 		return nil, err
 	}
+	rm, err := readPatience(c, "yarn.resourcemanager.connect.max-wait.ms", "yarn.resourcemanager.connect.retry-interval.ms", 15*time.Minute, 30*time.Second)
+	if err != nil {
+		return nil, err
+	}
+	nm, err := readPatience(c, "yarn.client.nodemanager-connect.max-wait-ms", "yarn.client.nodemanager-connect.retry-interval-ms", 3*time.Minute, 10*time.Second)
+	if err != nil {
+		return nil, err
+	}
 	if userName == "" {
 		userName = CurrentUser(func(string) string { return "" })
 	}
-	return &Config{Conf: c, User: userName, QOP: qop}, nil
+	return &Config{Conf: c, User: userName, QOP: qop, rmPatience: rm, nmPatience: nm}, nil
 }
 
 // Protection is hadoop.rpc.protection as qualities of SASL, in order.
@@ -81,16 +91,17 @@ func CurrentUser(getenv func(string) string) string {
 	return u.Username
 }
 
-// ApplicationClient connects to yarn.resourcemanager.address.
+// ApplicationClient connects to yarn.resourcemanager.address. Its calls wait for a ResourceManager that is away, as long
+// as yarn.resourcemanager.connect.max-wait.ms tells.
 func (c *Config) ApplicationClient() (*ApplicationClient, error) {
 	r, err := c.dial("yarn.resourcemanager.address", "0.0.0.0:8032", protocolApplicationClient, nil)
-	return &ApplicationClient{r}, err
+	return &ApplicationClient{&retrying{r, c.rmPatience, false}}, err
 }
 
-// Administration connects to yarn.resourcemanager.admin.address.
+// Administration connects to yarn.resourcemanager.admin.address, and waits as ApplicationClient does.
 func (c *Config) Administration() (*Administration, error) {
 	r, err := c.dial("yarn.resourcemanager.admin.address", "0.0.0.0:8033", protocolAdministration, nil)
-	return &Administration{r}, err
+	return &Administration{&retrying{r, c.rmPatience, false}}, err
 }
 
 // ApplicationMaster connects to yarn.resourcemanager.scheduler.address with an AMRM token.
@@ -119,7 +130,7 @@ func (c *Config) connect(addr, protocol string, token *security.Token) *rpc.Clie
 func invoke[Resp any, PResp interface {
 	*Resp
 	proto.Message
-}](ctx context.Context, c *rpc.Client, method string, req proto.Message) (PResp, error) {
+}](ctx context.Context, c caller, method string, req proto.Message) (PResp, error) {
 	resp := PResp(new(Resp))
 	if err := c.Call(ctx, method, req, resp); err != nil {
 		return nil, err

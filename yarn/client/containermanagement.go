@@ -3,17 +3,38 @@ package client
 import (
 	"context"
 
-	"heddle/hadoop-proto/yarn"
-	"heddle/hadoop/rpc"
+	yarnpb "heddle/hadoop-proto/yarn"
+	"heddle/yarn"
+	"heddle/yarn/wire"
 )
 
 const protocolContainerManagement = "org.apache.hadoop.yarn.api.ContainerManagementProtocolPB"
 
 // ContainerManagement starts, watches and stops containers on one NodeManager (ContainerManagementProtocol).
-type ContainerManagement struct{ rpc *rpc.Client }
+type ContainerManagement struct{ rpc caller }
 
 // Close ends the connection.
 func (c *ContainerManagement) Close() error { return c.rpc.Close() }
+
+// Refused is a NodeManager's answer to the start of a container.
+type Refused struct{ Class, Message string }
+
+func (r *Refused) Error() string { return r.Class + ": " + r.Message }
+
+// Start starts one container; where the node says no, the error is a *Refused. A node that refuses because an earlier
+// try's answer was lost, and the container is there, has started it.
+func (c *ContainerManagement) Start(ctx context.Context, id yarn.ContainerID, req *yarnpb.StartContainerRequestProto) error {
+	resp, err := c.StartContainers(ctx, &yarnpb.StartContainersRequestProto{StartContainerRequest: []*yarnpb.StartContainerRequestProto{req}})
+	if err != nil || len(resp.GetFailedRequests()) == 0 {
+		return err
+	}
+	there, err := c.GetContainerStatuses(ctx, &yarnpb.GetContainerStatusesRequestProto{ContainerId: []*yarnpb.ContainerIdProto{wire.ContainerID(id)}})
+	if err == nil && len(there.GetStatus()) == 1 {
+		return nil
+	}
+	e := resp.GetFailedRequests()[0].GetException()
+	return &Refused{e.GetClassName(), e.GetMessage()}
+}
 
 // StartContainers calls startContainers.
 func (c *ContainerManagement) StartContainers(ctx context.Context, req *yarnpb.StartContainersRequestProto) (*yarnpb.StartContainersResponseProto, error) {

@@ -48,14 +48,15 @@ func (n *NodeManagers) Node(node yarn.NodeID) (*ContainerManagement, error) {
 	if !ok {
 		return nil, fmt.Errorf("no NM token for node %s: the ResourceManager sends it with the first container there", node)
 	}
-	c := &ContainerManagement{n.cfg.connect(node.String(), protocolContainerManagement, &token)}
+	c := n.cfg.ContainerManagementAt(node, token)
 	n.clients[node] = c
 	return c, nil
 }
 
-// ContainerManagementAt connects to one node with a token, as a ResourceManager does to start an ApplicationMaster.
+// ContainerManagementAt connects to one node with a token, as a ResourceManager does to start an ApplicationMaster. Calls
+// wait for a node that is away, as long as their contexts and yarn.client.nodemanager-connect.max-wait-ms allow.
 func (c *Config) ContainerManagementAt(node yarn.NodeID, token security.Token) *ContainerManagement {
-	return &ContainerManagement{c.connect(node.String(), protocolContainerManagement, &token)}
+	return &ContainerManagement{&retrying{c.connect(node.String(), protocolContainerManagement, &token), c.nmPatience, true}}
 }
 
 // Close ends all connections.
