@@ -32,7 +32,7 @@ func forget(t *executor.Task) error {
 }
 
 // Reattach implements executor.Executor. It waits a moment for the pid of a task that was being started when
-// its daemon died; where none comes it makes sure that the task does not begin later.
+// its daemon died; where none comes it makes sure that the task does not begin later, and removes its groups.
 func (e *Executor) Reattach(ctx context.Context, t *executor.Task) (executor.Process, error) {
 	deadline := time.Now().Add(e.cfg.ExitFileTimeout)
 	for {
@@ -45,7 +45,9 @@ func (e *Executor) Reattach(ctx context.Context, t *executor.Task) (executor.Pro
 			return p, nil
 		}
 		if time.Now().After(deadline) || !fileExists(t.PrivateDir) {
-			return nil, fmt.Errorf("reattach %s: %w: %w", t.ID, executor.ErrLost, fence(t, err))
+			err = fence(t, err)
+			never := &process{exec: e, task: t, group: e.cgroups.open(t.ID)}
+			return nil, errors.Join(fmt.Errorf("reattach %s: %w: %w", t.ID, executor.ErrLost, err), never.Remove(ctx))
 		}
 		if err := pause(ctx, pollInterval); err != nil {
 			return nil, err

@@ -98,3 +98,21 @@ func TestAPidWithoutItsBirthMustNameTheTask(t *testing.T) {
 		t.Errorf("pid %d was taken for another task's, %v", p.PID(), err)
 	}
 }
+
+func TestTheGroupsOfACutOffStartAreRemoved(t *testing.T) {
+	both(t, func(t *testing.T, e *Executor) {
+		task := newTask(t, "touch ran")
+		group, err := e.cgroups.create(task.ID, task.Limits)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := e.Reattach(t.Context(), task); !errors.Is(err, executor.ErrLost) {
+			t.Fatalf("without a pid: %v", err)
+		}
+		for _, f := range group.joinFiles() {
+			if fileExists(f) {
+				t.Errorf("%s is left", f)
+			}
+		}
+	})
+}

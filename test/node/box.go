@@ -27,10 +27,11 @@ const limit = 60 * time.Second
 // Box is a NodeManager in this process, with a ResourceManager of its own.
 type Box struct {
 	*RM
-	Dir  string // everything of the node is below it
-	Node yarn.NodeID
-	Web  string
-	Log  *Log
+	Dir     string // everything of the node is below it
+	Cgroups string // the path of its groups in each hierarchy
+	Node    yarn.NodeID
+	Web     string
+	Log     *Log
 
 	stop  context.CancelFunc
 	ended chan error
@@ -97,8 +98,8 @@ func Begin(t testing.TB, o Options) *Beginning {
 	if b.Dir == "" {
 		b.Dir = openDir(t)
 	}
-	cgroups := fmt.Sprintf("/heddle-test-%d-%d", os.Getpid(), boxes.Add(1))
-	c := b.configuration(o, cgroups)
+	b.Cgroups = newCgroups()
+	c := b.configuration(o)
 	etc := t.TempDir()
 	if o.ExecutorCfg != "" {
 		if err := os.WriteFile(filepath.Join(etc, "container-executor.cfg"), []byte(o.ExecutorCfg), 0o600); err != nil {
@@ -119,13 +120,35 @@ func Begin(t testing.TB, o Options) *Beginning {
 		if err := b.Stop(); err != nil {
 			t.Errorf("the NodeManager ended with %v\n%s", err, b.Log)
 		}
-		for _, d := range []string{"cpu", "memory", ""} { // empty again, or not there
-			if err := os.Remove(filepath.Join("/sys/fs/cgroup", d, cgroups)); err != nil && !errors.Is(err, os.ErrNotExist) {
-				t.Errorf("containers' cgroups are left: %v", err)
-			}
-		}
+		b.removeCgroups(t)
 	})
 	return b
+}
+
+func newCgroups() string { return fmt.Sprintf("/heddle-test-%d-%d", os.Getpid(), boxes.Add(1)) }
+
+// cgroupsLeft are the groups of containers that are not removed.
+func (b *Box) cgroupsLeft(t testing.TB) []string {
+	t.Helper()
+	left, err := filepath.Glob(filepath.Join("/sys/fs/cgroup/*", b.Cgroups, "container_*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	unified, err := filepath.Glob(filepath.Join("/sys/fs/cgroup", b.Cgroups, "container_*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return append(left, unified...)
+}
+
+// removeCgroups removes the node's own groups, which must be empty again or not there.
+func (b *Box) removeCgroups(t testing.TB) {
+	t.Helper()
+	for _, d := range []string{"cpu", "memory", ""} {
+		if err := os.Remove(filepath.Join("/sys/fs/cgroup", d, b.Cgroups)); err != nil && !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("containers' cgroups are left: %v: %v", err, b.cgroupsLeft(t))
+		}
+	}
 }
 
 // openDir is a directory of the test that containers of other users pass through.
@@ -141,15 +164,15 @@ func openDir(t testing.TB) string {
 }
 
 // configuration is the NodeManager's, with the test's own wishes last.
-func (b *Box) configuration(o Options, cgroups string) *conf.Config {
+func (b *Box) configuration(o Options) *conf.Config {
 	c := conf.WithDefaults()
-	for k, v := range b.site(o, cgroups) {
+	for k, v := range b.site(o) {
 		c.Set(k, v)
 	}
 	return c
 }
 
-func (b *Box) site(o Options, cgroups string) map[string]string {
+func (b *Box) site(o Options) map[string]string {
 	out := map[string]string{
 		"hadoop.tmp.dir": b.Dir, "fs.defaultFS": "file:///",
 		"yarn.nodemanager.address": "127.0.0.1:0", "yarn.nodemanager.webapp.address": "127.0.0.1:0", "yarn.nodemanager.hostname": "127.0.0.1",
@@ -158,7 +181,7 @@ func (b *Box) site(o Options, cgroups string) map[string]string {
 		"yarn.nodemanager.remote-app-log-dir":                                           "file://" + b.Dir + "/remote",
 		"yarn.nodemanager.disk-health-checker.max-disk-utilization-per-disk-percentage": "100",
 		"yarn.nodemanager.vmem-check-enabled":                                           "false", "yarn.nodemanager.container-monitor.interval-ms": "100",
-		"yarn.nodemanager.linux-container-executor.cgroups.hierarchy": cgroups,
+		"yarn.nodemanager.linux-container-executor.cgroups.hierarchy": b.Cgroups,
 		"mapreduce.shuffle.port": "0",
 	}
 	maps.Copy(out, o.Site)

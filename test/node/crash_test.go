@@ -67,16 +67,14 @@ func becomeNode(file string) error {
 // mortal is a NodeManager in a process of its own, which may be killed and started again.
 type mortal struct {
 	*Box
-	file    string
-	cmd     *exec.Cmd
-	cgroups string
+	file string
+	cmd  *exec.Cmd
 }
 
 func startMortal(t *testing.T, site map[string]string) *mortal {
 	t.Helper()
-	m := &mortal{Box: &Box{RM: StartRM(t), Dir: openDir(t), Log: &Log{}}}
-	m.cgroups = fmt.Sprintf("/heddle-test-%d-%d", os.Getpid(), boxes.Add(1))
-	keys := m.site(Options{Site: site}, m.cgroups)
+	m := &mortal{Box: &Box{RM: StartRM(t), Dir: openDir(t), Log: &Log{}, Cgroups: newCgroups()}}
+	keys := m.site(Options{Site: site})
 	keys["yarn.nodemanager.recovery.enabled"] = "true"
 	b, err := json.Marshal(keys)
 	if err != nil {
@@ -92,11 +90,7 @@ func startMortal(t *testing.T, site map[string]string) *mortal {
 			b, _ := os.ReadFile(m.Dir + "/node.log") // only more about a failure
 			t.Logf("%s", b)
 		}
-		for _, d := range []string{"cpu", "memory", ""} {
-			if err := os.Remove(filepath.Join("/sys/fs/cgroup", d, m.cgroups)); err != nil && !errors.Is(err, os.ErrNotExist) {
-				t.Errorf("containers' cgroups are left: %v", err)
-			}
-		}
+		m.removeCgroups(t)
 	})
 	m.start(t)
 	return m

@@ -230,9 +230,8 @@ func TestAnOrderlyStopLeavesNothingBehind(t *testing.T) {
 				t.Errorf("%s was left behind", f)
 			}
 		}
-		left, err := filepath.Glob("/sys/fs/cgroup/*/heddle-test-*/container_*")
-		if err != nil || len(left) > 0 {
-			t.Errorf("cgroups left behind: %v, %v", left, err)
+		if left := b.cgroupsLeft(t); len(left) > 0 {
+			t.Errorf("cgroups left behind: %v", left)
 		}
 	})
 	goleak.VerifyNone(t, before, goleak.IgnoreTopFunction("net/http.(*persistConn).readLoop"), goleak.IgnoreTopFunction("net/http.(*persistConn).writeLoop"))
