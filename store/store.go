@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
@@ -36,6 +37,23 @@ const lockTimeout = 2 * time.Second
 
 var bucket = []byte("heddle")
 
+// ErrDamaged says that a file is not, or no longer, what a Store wrote.
+var ErrDamaged = errors.New("the file is damaged")
+
+// guard turns what bbolt does on a damaged page, a panic or a fault beyond the end of the file, into an error.
+func guard(path string, f func() error) (err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("%w: reading it failed badly: %v", ErrDamaged, p)
+		}
+		if err != nil {
+			err = fmt.Errorf("state store %s: %w", path, err)
+		}
+	}()
+	return f()
+}
+
 // Bolt is a Store in one bbolt file.
 type Bolt struct {
 	db *bolt.DB
@@ -54,27 +72,32 @@ func makeDir(dir string) error {
 }
 
 // OpenBolt opens or creates the file at path, and its directory. It fails where another
-// process holds it.
-func OpenBolt(path string) (*Bolt, error) {
+// process holds it, and with ErrDamaged where it is no whole store.
+func OpenBolt(path string) (b *Bolt, err error) {
 	if err := makeDir(filepath.Dir(path)); err != nil {
 		return nil, fmt.Errorf("make the state store's directory: %w", err)
 	}
-	db, err := bolt.Open(path, 0o600, &bolt.Options{Timeout: lockTimeout})
-	if errors.Is(err, bolterrors.ErrTimeout) {
-		return nil, fmt.Errorf("open the state store %s: another process holds it; is a daemon with the same configuration running?", path)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("open the state store %s: %w", path, err)
-	}
-	err = db.Update(func(tx *bolt.Tx) error {
-		_, err := tx.CreateBucketIfNotExists(bucket)
-		return err
+	err = guard(path, func() error {
+		db, err := bolt.Open(path, 0o600, &bolt.Options{Timeout: lockTimeout})
+		switch {
+		case errors.Is(err, bolterrors.ErrTimeout):
+			return errors.New("another process holds it; is a daemon with the same configuration running?")
+		case errors.Is(err, bolterrors.ErrInvalid), errors.Is(err, bolterrors.ErrVersionMismatch), errors.Is(err, bolterrors.ErrChecksum):
+			return fmt.Errorf("%w: %w", ErrDamaged, err)
+		case err != nil:
+			return fmt.Errorf("open: %w", err)
+		}
+		err = db.Update(func(tx *bolt.Tx) error {
+			_, err := tx.CreateBucketIfNotExists(bucket)
+			return err
+		})
+		if err != nil {
+			return errors.Join(fmt.Errorf("prepare: %w", err), db.Close())
+		}
+		b = &Bolt{db}
+		return nil
 	})
-	if err != nil {
-		_ = db.Close()
-		return nil, fmt.Errorf("prepare the state store %s: %w", path, err)
-	}
-	return &Bolt{db}, nil
+	return b, err
 }
 
 // Apply writes ops in one transaction and waits until they are on disk.
@@ -100,16 +123,31 @@ func (b *Bolt) Apply(ops []Op) error {
 	return nil
 }
 
-// Load visits the keys that begin with prefix.
+// Load visits the keys that begin with prefix. On ErrDamaged the Bolt must not be used or closed any more.
 func (b *Bolt) Load(prefix string, visit func(key string, value []byte) error) error {
 	return b.db.View(func(tx *bolt.Tx) error {
-		c := tx.Bucket(bucket).Cursor()
-		for k, v := c.Seek([]byte(prefix)); k != nil && bytes.HasPrefix(k, []byte(prefix)); k, v = c.Next() {
-			if err := visit(string(k), bytes.Clone(v)); err != nil {
+		var c *bolt.Cursor
+		for {
+			var k, v []byte
+			err := guard(b.db.Path(), func() error { // not around the visitor, whose panics are its own
+				if c == nil {
+					c = tx.Bucket(bucket).Cursor()
+					k, v = c.Seek([]byte(prefix))
+				} else {
+					k, v = c.Next()
+				}
+				if k, v = bytes.Clone(k), bytes.Clone(v); k != nil && v == nil {
+					v = []byte{}
+				}
+				return nil
+			})
+			if err != nil || k == nil || !bytes.HasPrefix(k, []byte(prefix)) {
+				return err
+			}
+			if err := visit(string(k), v); err != nil {
 				return err
 			}
 		}
-		return nil
 	})
 }
 

@@ -16,8 +16,6 @@ import (
 	"sync"
 	"time"
 
-	bolterrors "go.etcd.io/bbolt/errors"
-
 	"heddle/store"
 )
 
@@ -67,7 +65,7 @@ type write struct {
 func Open(dir string, now time.Time, log *slog.Logger) (*Journal, error) {
 	path := filepath.Join(dir, FileName)
 	kv, err := openBolt(path)
-	if damaged(err) {
+	if errors.Is(err, store.ErrDamaged) {
 		aside := fmt.Sprintf("%s.damaged-%d", path, now.UnixMilli())
 		log.Error("the NodeManager's recovery file is damaged and is set aside; containers of the earlier NodeManager are ended", "file", path, "kept as", aside, "error", err)
 		if err := os.Rename(path, aside); err != nil {
@@ -85,32 +83,20 @@ func Open(dir string, now time.Time, log *slog.Logger) (*Journal, error) {
 	return j, nil
 }
 
-// errPanic is a panic of the store's own code on a damaged page.
-var errPanic = errors.New("reading it failed badly")
-
 // openBolt opens the file and reads it once from end to end, so that damage shows here.
-func openBolt(path string) (kv *store.Bolt, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			kv, err = nil, fmt.Errorf("%w: %v", errPanic, p) // the mapping stays behind: it cannot be trusted with a Close
-		}
-	}()
-	if kv, err = store.OpenBolt(path); err != nil {
+func openBolt(path string) (*store.Bolt, error) {
+	kv, err := store.OpenBolt(path)
+	if err != nil {
 		return nil, err
 	}
-	if err = kv.Load("", func(string, []byte) error { return nil }); err != nil {
-		return nil, errors.Join(err, kv.Close())
+	err = kv.Load("", func(string, []byte) error { return nil })
+	if err != nil && !errors.Is(err, store.ErrDamaged) {
+		err = errors.Join(err, kv.Close())
+	}
+	if err != nil {
+		return nil, err
 	}
 	return kv, nil
-}
-
-func damaged(err error) bool {
-	for _, e := range []error{bolterrors.ErrInvalid, bolterrors.ErrVersionMismatch, bolterrors.ErrChecksum, errPanic} {
-		if errors.Is(err, e) {
-			return true
-		}
-	}
-	return false
 }
 
 // Discard removes the journal of an earlier NodeManager with recovery, for one without.
