@@ -3,7 +3,6 @@
 package resourcemanager
 
 import (
-	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -14,13 +13,10 @@ import (
 	"sync"
 	"time"
 
-	yarnpb "heddle/hadoop-proto/yarn"
-	"heddle/hadoop/fs"
 	hadoophttp "heddle/hadoop/http"
 	"heddle/hadoop/rpc"
 	"heddle/hadoop/security"
 	"heddle/resourcemanager/core"
-	"heddle/resourcemanager/filestore"
 	"heddle/resourcemanager/launcher"
 	"heddle/resourcemanager/records"
 	"heddle/resourcemanager/scheduler"
@@ -37,6 +33,7 @@ import (
 type ResourceManager struct {
 	log      *slog.Logger
 	operator hadoophttp.Operator
+	setAside bool // damaged records, instead of refusing to start
 	clock    func() time.Time
 	store    store.Store
 	writer   *records.Writer
@@ -68,6 +65,9 @@ type Option func(*ResourceManager)
 
 // WithOperator gives the web server the process's log, for /logLevel and /logs.
 func WithOperator(o hadoophttp.Operator) Option { return func(r *ResourceManager) { r.operator = o } }
+
+// WithDamagedSetAside starts without applications whose records cannot be read; their records are kept in files.
+func WithDamagedSetAside() Option { return func(r *ResourceManager) { r.setAside = true } }
 
 // Start reads the state, opens every port and begins to serve. Shutdown ends it.
 func Start(s *settings.Settings, version string, log *slog.Logger, options ...Option) (*ResourceManager, error) {
@@ -110,64 +110,6 @@ func (r *ResourceManager) start(s *settings.Settings, version string) error {
 		return err
 	}
 	return r.open(s)
-}
-
-// openState opens the store and reads what it holds; without recovery there is none.
-func (r *ResourceManager) openState(s *settings.Settings) (epoch int64, rec core.Recovered, err error) {
-	if !s.Recovery {
-		return 0, rec, nil
-	}
-	if s.StoreURI != "" {
-		r.store, err = openFiles(s, r.log)
-	} else {
-		r.store, err = openBolt(s.StorePath)
-	}
-	if err != nil {
-		return 0, rec, err
-	}
-	epoch, err = records.NextEpoch(r.store)
-	if err != nil {
-		return 0, rec, err
-	}
-	codec := r.codec(s)
-	rec, err = records.Load(r.store, codec)
-	if err != nil {
-		return 0, rec, fmt.Errorf("state store %s: %w", cmp.Or(s.StoreURI, s.StorePath), err)
-	}
-	r.writer = records.NewWriter(r.store, codec, r.log)
-	return epoch, rec, nil
-}
-
-// openBolt returns an interface: a nil *store.Bolt in one would not be nil.
-func openBolt(path string) (store.Store, error) {
-	s, err := store.OpenBolt(path)
-	if err != nil {
-		return nil, err
-	}
-	return s, nil
-}
-
-// openFiles opens Hadoop's file system store, as the user that runs the ResourceManager.
-func openFiles(s *settings.Settings, log *slog.Logger) (store.Store, error) {
-	u, err := user.Current()
-	if err != nil {
-		return nil, fmt.Errorf("find the user that opens the state store: %w", err)
-	}
-	f, folder, err := (&fs.Dialer{Conf: s.Conf}).Open(s.StoreURI, u.Username)
-	if err != nil {
-		return nil, fmt.Errorf("yarn.resourcemanager.fs.state-store.uri: %w", err)
-	}
-	st, err := filestore.Open(f, folder, s.StoreTry, log)
-	if err != nil {
-		return nil, errors.Join(err, f.Close())
-	}
-	return st, nil
-}
-
-func (r *ResourceManager) codec(s *settings.Settings) records.Codec {
-	return records.Codec{Types: s.Types, Submission: func(p *yarnpb.ApplicationSubmissionContextProto, raw []byte, user string, at int64) (core.Submission, error) {
-		return service.Submission(&s.Scheduler, p, raw, user, at)
-	}}
 }
 
 func (r *ResourceManager) makeTokens(s *settings.Settings, began time.Time) (err error) {

@@ -223,7 +223,7 @@ func (s *Store) apply(op store.Op) error {
 		return err
 	}
 	if op.Key == secretRoot+"/"+sequenceName {
-		return s.setSequence(string(op.Value))
+		return s.setSequence(op.Value)
 	}
 	if op.Value != nil {
 		if dir := path.Dir(file); path.Dir(dir) == s.at(appRoot) {
@@ -239,18 +239,24 @@ func (s *Store) apply(op store.Op) error {
 	return s.retry(func() error { return errors.Join(s.fs.Remove(checksum(file)), s.fs.Remove(file)) })
 }
 
-func (s *Store) setSequence(value string) error {
+// setSequence replaces the file that carries the sequence number; nil removes it.
+func (s *Store) setSequence(value []byte) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	next, old := sequenceName+"_"+value, s.sequence
+	next, old := "", s.sequence
+	if value != nil {
+		next = sequenceName + "_" + string(value)
+		if _, ok := sequenceOf(next); !ok {
+			return fmt.Errorf("%q is no sequence number", value)
+		}
+	}
 	if next == old {
 		return nil
 	}
-	if _, ok := sequenceOf(next); !ok {
-		return fmt.Errorf("%q is no sequence number", value)
-	}
-	if err := s.replace(s.at(secretRoot+"/"+next), nil); err != nil {
-		return err
+	if next != "" {
+		if err := s.replace(s.at(secretRoot+"/"+next), nil); err != nil {
+			return err
+		}
 	}
 	s.sequence = next
 	if old == "" {

@@ -17,8 +17,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
-	"strings"
 
 	"google.golang.org/protobuf/proto"
 
@@ -173,34 +171,6 @@ func NextEpoch(s store.Store) (int64, error) {
 		return 0, fmt.Errorf("encode the epoch: %w", err)
 	}
 	return epoch, s.Apply([]store.Op{{Key: epochKey, Value: b}})
-}
-
-// Load reads every application and attempt. A record that cannot be read is an error that names it.
-func Load(s store.Store, codec Codec) (core.Recovered, error) {
-	r := core.Recovered{Attempts: map[yarn.ApplicationID][]core.AttemptRecord{}}
-	err := s.Load(appRoot, func(key string, v []byte) error {
-		name := strings.TrimPrefix(key, appRoot)
-		if _, attempt, ok := strings.Cut(name, "/"); ok {
-			t, err := codec.attemptFrom(v)
-			if err != nil {
-				return fmt.Errorf("read the record of %s: %w", attempt, err)
-			}
-			app := t.ID.Application
-			r.Attempts[app] = append(r.Attempts[app], t)
-			return nil
-		}
-		a, err := codec.appFrom(v)
-		if err != nil {
-			return fmt.Errorf("read the record of %s: %w", name, err)
-		}
-		r.Apps = append(r.Apps, a)
-		return nil
-	})
-	slices.SortFunc(r.Apps, func(a, b core.AppRecord) int { return a.Submission.ID.Compare(b.Submission.ID) })
-	for _, list := range r.Attempts {
-		slices.SortFunc(list, func(a, b core.AttemptRecord) int { return a.ID.Compare(b.ID) })
-	}
-	return r, err
 }
 
 // None is a Recorder that keeps nothing, for a cluster without recovery.

@@ -1,9 +1,11 @@
 package records
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"reflect"
 	"strings"
@@ -87,7 +89,7 @@ func TestRecordsComeBack(t *testing.T) {
 	}
 	w.RemoveApp(gone.Submission.ID, nil)
 	w.Close()
-	r, err := Load(s, c)
+	r, _, err := Load(s, c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -168,15 +170,40 @@ func TestKeysComeBack(t *testing.T) {
 	}
 }
 
-// A record that cannot be read stops the start with its name, rather than losing an application.
+// A record that cannot be read is told of by its name, and its application is left out.
 func TestUnreadableRecord(t *testing.T) {
 	for key, want := range map[string]string{appRoot + "application_7_0001": "application_7_0001", appRoot + "application_7_0001/appattempt_7_0001_000001": "appattempt_7_0001_000001"} {
-		s := open(t)
-		if err := s.Apply([]store.Op{{Key: key, Value: []byte{0xff, 0xff}}}); err != nil {
+		s, dir := open(t), filepath.Join(t.TempDir(), "aside")
+		w := NewWriter(s, codec(t), slog.New(slog.DiscardHandler))
+		saved := make(chan error, 3)
+		for _, n := range []int32{1, 2} {
+			w.SaveApp(app(t, n), func(err error) { saved <- err })
+		}
+		w.Close()
+		if err := errors.Join(<-saved, <-saved, s.Apply([]store.Op{{Key: key, Value: []byte{0xff, 0xff}}})); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := Load(s, codec(t)); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%v", err)
+		r, bad, err := Load(s, codec(t))
+		if err != nil || len(bad) != 1 || bad[0].App != "application_7_0001" || !strings.Contains(bad[0].Err.Error(), want) {
+			t.Fatalf("%v, %v", bad, err)
+		}
+		if len(r.Apps) != 1 || r.Apps[0].Submission.ID.ID != 2 {
+			t.Errorf("read beside it: %v", r.Apps)
+		}
+		if err := SetAside(s, bad, dir); err != nil {
+			t.Fatal(err)
+		}
+		if b, err := os.ReadFile(filepath.Join(dir, strings.ReplaceAll(key, "/", "."))); err != nil || !bytes.Equal(b, []byte{0xff, 0xff}) {
+			t.Errorf("set aside: %q, %v", b, err)
+		}
+		if r, bad, err := Load(s, codec(t)); len(r.Apps) != 1 || len(bad) != 0 || err != nil {
+			t.Errorf("afterwards: %v, %v, %v", r.Apps, bad, err)
+		}
+		if n, err := Remove(s, r.Apps[0].Submission.ID); n != 1 || err != nil {
+			t.Errorf("removed %d, %v", n, err)
+		}
+		if n, err := RemoveAll(s); n != 0 || err != nil {
+			t.Errorf("left were %d, %v", n, err)
 		}
 	}
 }
