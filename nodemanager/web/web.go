@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"heddle/hadoop/conf"
 	hadoophttp "heddle/hadoop/http"
@@ -204,6 +205,7 @@ func (p *pages) registerBeans(b *hadoophttp.Beans) {
 }
 
 func (p *pages) registerMetrics(r *prometheus.Registry) {
+	r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	gauge := func(name, help string, f func(reading) int64) {
 		r.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "heddle_nodemanager_" + name, Help: help}, func() float64 { return float64(f(p.read())) }))
 	}

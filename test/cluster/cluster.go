@@ -151,6 +151,14 @@ func (c *Cluster) daemon(kind Kind, name, class string) (*process, error) {
 	return nil, fmt.Errorf("a %s of kind %q cannot be started", name, kind)
 }
 
+// PIDs are the daemons' process ids: those of the ResourceManager and, if there is one, of the NodeManager.
+func (c *Cluster) PIDs() (rm, nm int) {
+	if c.nm != nil {
+		nm = c.nm.cmd.Process.Pid
+	}
+	return c.rm.cmd.Process.Pid, nm
+}
+
 // KillRM ends the ResourceManager without warning, as a crash would.
 func (c *Cluster) KillRM() { c.rm.kill() }
 
