@@ -12,7 +12,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"path/filepath"
 	"strconv"
 	"testing"
 	"time"
@@ -49,17 +48,7 @@ func TestChaos(t *testing.T) {
 	random := rand.New(rand.NewPCG(uint64(seed), 0))
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Minute)
 	defer cancel()
-	binary, err := filepath.Abs(os.Getenv("HEDDLE_BINARY"))
-	if err != nil || os.Getenv("HEDDLE_BINARY") == "" {
-		t.Fatal("set HEDDLE_BINARY to the heddle under test")
-	}
-	dir, err := os.MkdirTemp("", "heddle-chaos-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Chmod(dir, 0o755); err != nil {
-		t.Fatal(err)
-	}
+	binary, dir := underTest(t), folder(t)
 	o := cluster.Options{Dir: dir, RM: cluster.Heddle, NM: cluster.Heddle, Site: site(), Command: []string{binary}}
 	if seed%2 == 0 { // half of the runs keep the state in bbolt
 		o.Site["yarn.resourcemanager.store.class"] = "org.apache.hadoop.yarn.server.resourcemanager.recovery.LeveldbRMStateStore"
@@ -80,13 +69,9 @@ func TestChaos(t *testing.T) {
 	w.check(ctx)
 	watch.check(t)
 	if t.Failed() {
-		t.Logf("logs and data are kept in %s\n%s", dir, c.Logs())
-		return
+		t.Log(c.Logs())
 	}
 	t.Log(w.summary())
-	if err := os.RemoveAll(dir); err != nil {
-		t.Log(err)
-	}
 }
 
 // killSome kills kills times, each kind about a third of the times, with pauses in which the workload comes on.

@@ -45,6 +45,9 @@ type Options struct {
 	NM   Kind
 	HDFS *HDFS             // default file system; nil: file:///
 	Site map[string]string // keys over the default yarn-site.xml and core-site.xml
+	// Outside is set for a cluster with hosts of their own (AddHost): the daemons listen on all addresses, and everybody
+	// finds them at Rendezvous.
+	Outside bool
 	// Queues replaces the default capacity-scheduler.xml.
 	Queues map[string]string
 	// Command is the argv of Heddle's binary; the daemon's name is appended.
@@ -120,6 +123,9 @@ func (c *Cluster) portsOpen(names ...string) error {
 	return nil
 }
 
+// awaitNode is how long a node may take to register.
+const awaitNode = time.Minute
+
 // StartNM starts the NodeManager and waits until the ResourceManager counts an active node.
 func (c *Cluster) StartNM(ctx context.Context) error {
 	var err error
@@ -127,7 +133,7 @@ func (c *Cluster) StartNM(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return c.nm.await(ctx, time.Minute, "register", func() error {
+	return c.nm.await(ctx, awaitNode, "register", func() error {
 		var m struct{ ClusterMetrics struct{ ActiveNodes int } }
 		if err := c.GetJSON("/ws/v1/cluster/metrics", &m); err != nil {
 			return err
@@ -137,6 +143,24 @@ func (c *Cluster) StartNM(ctx context.Context) error {
 		}
 		return nil
 	})
+}
+
+// NodeState is the state of the node on host, as the ResourceManager's list of all nodes has it.
+func (c *Cluster) NodeState(host string) (string, error) {
+	var list struct {
+		Nodes struct {
+			Node []struct{ NodeHostName, State string }
+		}
+	}
+	if err := c.GetJSON("/ws/v1/cluster/nodes?states=ALL", &list); err != nil {
+		return "", err
+	}
+	for _, n := range list.Nodes.Node {
+		if n.NodeHostName == host {
+			return n.State, nil
+		}
+	}
+	return "", fmt.Errorf("the ResourceManager does not know a node on %s", host)
 }
 
 func (c *Cluster) daemon(kind Kind, name, class string) (*process, error) {

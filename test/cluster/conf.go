@@ -63,6 +63,9 @@ func (c *Cluster) writeConf() error {
 	if h := c.options.HDFS; h != nil {
 		files["core-site.xml"]["fs.defaultFS"] = h.URI()
 	}
+	if c.options.Outside {
+		moveOutside(files["yarn-site.xml"])
+	}
 	for key, value := range c.options.Site {
 		file := "yarn-site.xml"
 		if !strings.HasPrefix(key, "yarn.") {

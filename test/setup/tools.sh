@@ -3,3 +3,4 @@
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 have shellcheck || packages shellcheck
 have ps || packages procps
+have ip || packages iproute2
