@@ -14,6 +14,7 @@ import (
 	"heddle/executor/docker"
 	"heddle/executor/process"
 	"heddle/hadoop/conf"
+	"heddle/hadoop/conf/keys"
 	"heddle/hadoop/fs"
 	hadoophttp "heddle/hadoop/http"
 	"heddle/hadoop/rpc"
@@ -58,7 +59,9 @@ func Run(ctx context.Context, c *conf.Config, o Options) error {
 	if err != nil {
 		return err
 	}
-	warn(c, o.Log)
+	for _, sentence := range keys.Without(c, keys.NodeManager) {
+		o.Log.Warn(sentence)
+	}
 	n := &node{settings: s, opt: o, log: o.Log, started: time.Now()}
 	if err := n.open(ctx); err != nil {
 		n.close()

@@ -24,6 +24,7 @@ func main() {
 			fsCommand(),
 			yarnCommand(),
 			jobCommand(),
+			confCommand(),
 		),
 	}
 	err := app.RunContext(ctx, os.Args)

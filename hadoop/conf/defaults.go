@@ -2,6 +2,7 @@ package conf
 
 import (
 	_ "embed"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -22,3 +23,15 @@ var defaults = sync.OnceValue(func() map[string]string {
 	}
 	return m
 })
+
+// DefaultNames are the keys of Hadoop's default files, with or without a value, sorted.
+func DefaultNames() []string {
+	var names []string
+	for line := range strings.Lines(defaultsText) {
+		if key, _, ok := strings.Cut(line, "="); ok {
+			names = append(names, key)
+		}
+	}
+	slices.Sort(names)
+	return names
+}

@@ -3,13 +3,13 @@
 package settings
 
 import (
-	"errors"
 	"fmt"
 	"path/filepath"
 	"strings"
 	"time"
 
 	"heddle/hadoop/conf"
+	"heddle/hadoop/conf/keys"
 	"heddle/hadoop/security"
 	"heddle/resourcemanager/filestore"
 	"heddle/resourcemanager/scheduler"
@@ -70,8 +70,6 @@ type QueueACLs struct {
 	Submit, Admin security.ACL
 }
 
-const capacityScheduler = "org.apache.hadoop.yarn.server.resourcemanager.scheduler.capacity.CapacityScheduler"
-
 // Load reads the configuration in dir.
 func Load(dir string) (*Settings, error) {
 	c, err := conf.Load(dir)
@@ -87,11 +85,11 @@ func Load(dir string) (*Settings, error) {
 
 // From makes settings of loaded configurations; sched holds capacity-scheduler.xml too.
 func From(c, sched *conf.Config, dir string) (*Settings, error) {
-	if err := refuse(c); err != nil {
+	if err := keys.Refuse(c, keys.ResourceManager); err != nil {
 		return nil, err
 	}
 	v := c.Values()
-	s := &Settings{Conf: c, Dir: dir,
+	s := &Settings{Conf: c, Dir: dir, Warnings: keys.Without(sched, keys.ResourceManager),
 		ClientAddress:    v.Addr("yarn.resourcemanager.address", "0.0.0.0:8032"),
 		SchedulerAddress: v.Addr("yarn.resourcemanager.scheduler.address", "0.0.0.0:8030"),
 		TrackerAddress:   v.Addr("yarn.resourcemanager.resource-tracker.address", "0.0.0.0:8031"),
@@ -151,33 +149,6 @@ func rolling(v *conf.Values, key string, expiry time.Duration) tokens.Rolling {
 	return tokens.Rolling{Interval: v.Duration(key, 86400*time.Second, time.Second), Delay: expiry + expiry/2}
 }
 
-// refuse says no to what would make the cluster silently unsafe or wrong.
-func refuse(c *conf.Config) error {
-	var errs []error
-	no := func(key, value, until string) {
-		errs = append(errs, fmt.Errorf("%s=%s (set in %s) is not supported yet: %s; remove the key or keep the Java ResourceManager", key, value, sourceOf(c, key), until))
-	}
-	if on, err := c.Bool("yarn.resourcemanager.ha.enabled", false); err != nil || on {
-		no("yarn.resourcemanager.ha.enabled", "true", "high availability comes with the ZooKeeper store")
-	}
-	if a := c.String("hadoop.security.authentication", "simple"); !strings.EqualFold(a, "simple") {
-		no("hadoop.security.authentication", a, "Kerberos comes with the security release")
-	}
-	if p := c.String("yarn.http.policy", "HTTP_ONLY"); p != "HTTP_ONLY" {
-		no("yarn.http.policy", p, "TLS comes with the security release")
-	}
-	if s := c.String("yarn.resourcemanager.scheduler.class", capacityScheduler); s != capacityScheduler {
-		no("yarn.resourcemanager.scheduler.class", s, "only the capacity scheduler is built")
-	}
-	if on, err := c.Bool("yarn.node-labels.enabled", false); err != nil || on {
-		no("yarn.node-labels.enabled", "true", "node labels are not built, and applications that name one would run anywhere")
-	}
-	if on, err := c.Bool("yarn.federation.enabled", false); err != nil || on {
-		no("yarn.federation.enabled", "true", "federation is not planned")
-	}
-	return errors.Join(errs...)
-}
-
 func sourceOf(c *conf.Config, key string) string {
 	if f := c.Source(key); f != "" {
 		return f
@@ -219,9 +190,6 @@ func (s *Settings) store(c *conf.Config, v *conf.Values) error {
 
 // topology reads Hadoop's table mapping (net.topology.table.file.name): "host rack" a line.
 func (s *Settings) topology(c *conf.Config) error {
-	if script := c.String("net.topology.script.file.name", ""); script != "" {
-		s.Warnings = append(s.Warnings, fmt.Sprintf("net.topology.script.file.name=%s (set in %s) is not run yet: every node is in /default-rack unless net.topology.table.file.name lists it", script, sourceOf(c, "net.topology.script.file.name")))
-	}
 	file := c.String("net.topology.table.file.name", "")
 	if file == "" {
 		return nil

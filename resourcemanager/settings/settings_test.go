@@ -49,8 +49,8 @@ func TestRefusals(t *testing.T) {
 		want []string
 	}{
 		{map[string]string{"yarn.resourcemanager.ha.enabled": "true"}, []string{"yarn.resourcemanager.ha.enabled", "yarn-site.xml", "ZooKeeper", "remove the key"}},
-		{map[string]string{"hadoop.security.authentication": "kerberos"}, []string{"hadoop.security.authentication=kerberos", "core-site.xml", "Kerberos", "remove the key"}},
-		{map[string]string{"yarn.http.policy": "HTTPS_ONLY"}, []string{"yarn.http.policy=HTTPS_ONLY", "yarn-site.xml", "TLS", "remove the key"}},
+		{map[string]string{"hadoop.security.authentication": "kerberos"}, []string{"hadoop.security.authentication=kerberos", "core-site.xml", "Kerberos", "set it to simple"}},
+		{map[string]string{"yarn.http.policy": "HTTPS_ONLY"}, []string{"yarn.http.policy=HTTPS_ONLY", "yarn-site.xml", "TLS", "set it to HTTP_ONLY"}},
 		{map[string]string{"yarn.resourcemanager.scheduler.class": "org.apache.hadoop.yarn.server.resourcemanager.scheduler.fair.FairScheduler"}, []string{"yarn.resourcemanager.scheduler.class", "FairScheduler", "yarn-site.xml", "only the capacity scheduler", "remove the key"}},
 		{map[string]string{"yarn.node-labels.enabled": "true"}, []string{"yarn.node-labels.enabled", "yarn-site.xml", "node labels"}},
 		{map[string]string{"yarn.federation.enabled": "true"}, []string{"yarn.federation.enabled", "yarn-site.xml", "not planned"}},
@@ -105,7 +105,7 @@ func TestWarnings(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(s.Warnings) != 2 || !strings.Contains(s.Warnings[0], "LeveldbRMStateStore") || !strings.Contains(s.Warnings[0], "yarn-site.xml") || !strings.Contains(s.Warnings[1], "/default-rack") {
+	if len(s.Warnings) != 2 || !strings.Contains(s.Warnings[1], "LeveldbRMStateStore") || !strings.Contains(s.Warnings[1], "yarn-site.xml") || !strings.Contains(s.Warnings[0], "/default-rack") {
 		t.Errorf("%q", s.Warnings)
 	}
 }

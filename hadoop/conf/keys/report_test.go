@@ -1,0 +1,97 @@
+package keys_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"heddle/hadoop/conf"
+	"heddle/hadoop/conf/keys"
+)
+
+func directory(t *testing.T, files map[string]map[string]string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for name, properties := range files {
+		if err := os.WriteFile(filepath.Join(dir, name), conf.XML(properties), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+func starts(rm, nm error) map[keys.Daemon]func(string) error {
+	return map[keys.Daemon]func(string) error{
+		keys.ResourceManager: func(string) error { return rm }, keys.NodeManager: func(string) error { return nm }}
+}
+
+func TestAReportJudgesEachSetting(t *testing.T) {
+	dir := directory(t, map[string]map[string]string{
+		"core-site.xml": {"fs.defaultFS": "hdfs://nn:8020", "hadoop.security.authentication": "kerberos", "fs.s3a.secret.key": "open sesame", "fs.s3a.x.password": "open sesame"},
+		"yarn-site.xml": {"yarn.acl.enabled": "true", "yarn.acl.enable": "yes", "yarn.http.policy": "HTTP_ONLY", "yarn.nodemanager.delete.thread-count": "8",
+			"yarn.resourcemanager.scheduler.monitor.enable": "true", "yarn.nodemanager.aux-services": "mapreduce_shuffle,spark_shuffle"},
+		"capacity-scheduler.xml": {"yarn.scheduler.capacity.root.a.capacity": "60"},
+	})
+	r, err := keys.Check(dir, starts(errors.New("hadoop.security.authentication=kerberos is not supported\nyarn.acl.enable: \"yes\" is neither"), errors.New("yarn.nodemanager.aux-services=mapreduce_shuffle,spark_shuffle: a Java class")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]keys.Setting{}
+	for _, s := range r.Settings {
+		got[s.Key] = s
+	}
+	for key, want := range map[string]keys.Verdict{
+		"fs.defaultFS": keys.Honoured, "hadoop.security.authentication": keys.Refused, "fs.s3a.x.password": keys.Ignored, "yarn.acl.enabled": keys.Unknown, "yarn.acl.enable": keys.Refused,
+		"yarn.http.policy": keys.Honoured, "yarn.nodemanager.delete.thread-count": keys.Ignored, "yarn.resourcemanager.scheduler.monitor.enable": keys.NotYet,
+		"yarn.nodemanager.aux-services": keys.Refused, "yarn.scheduler.capacity.root.a.capacity": keys.Honoured,
+	} {
+		if got[key].Verdict != want {
+			t.Errorf("%s is %q, want %q", key, got[key].Verdict, want)
+		}
+	}
+	if r.OK() || got["yarn.acl.enabled"].Nearest != "yarn.acl.enable" || got["fs.s3a.x.password"].Value != "<redacted>" || got["fs.defaultFS"].File != "core-site.xml" {
+		t.Errorf("%+v", r)
+	}
+	var out strings.Builder
+	if err := r.Write(&out); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"Refused (3)", "did you mean yarn.acl.enable?", "The ResourceManager would not start:", "The NodeManager would not start:"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("%q is missing in:\n%s", want, out.String())
+		}
+	}
+	for line := range strings.Lines(out.String()) {
+		if utf8.RuneCountInString(line) > 101 {
+			t.Errorf("too wide: %q", line)
+		}
+	}
+	if strings.Contains(out.String(), "sesame") {
+		t.Error("a secret is shown")
+	}
+}
+
+func TestAReportOfAGoodConfiguration(t *testing.T) {
+	r, err := keys.Check(directory(t, map[string]map[string]string{"yarn-site.xml": {"yarn.acl.enable": "true"}}), starts(nil, nil))
+	if err != nil || !r.OK() || len(r.Settings) != 1 || r.Settings[0].Verdict != keys.Honoured {
+		t.Errorf("%+v, %v", r, err)
+	}
+}
+
+func TestNoReport(t *testing.T) {
+	for _, dir := range []string{"/nowhere", t.TempDir()} {
+		if _, err := keys.Check(dir, nil); !errors.Is(err, keys.ErrNoConfiguration) {
+			t.Errorf("%s: %v", dir, err)
+		}
+	}
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "yarn-site.xml"), []byte("<configuration><property>"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := keys.Check(dir, nil); err == nil || errors.Is(err, keys.ErrNoConfiguration) || !strings.Contains(err.Error(), "yarn-site.xml") {
+		t.Errorf("a broken file: %v", err)
+	}
+}
