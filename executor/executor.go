@@ -111,6 +111,8 @@ type Process interface {
 	// Signal sends a signal: KILL to every process of the task, others to its process group.
 	Signal(ctx context.Context, s syscall.Signal) error
 	Usage(ctx context.Context) (Usage, error)
+	// Resize holds the running task to other limits than it was started with.
+	Resize(ctx context.Context, l Limits) error
 	// Remove ends what is left of an ended task and frees what the host keeps for it.
 	Remove(ctx context.Context) error
 }

@@ -9,6 +9,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"heddle/executor/docker"
@@ -96,7 +97,8 @@ type node struct {
 	rpcL     net.Listener
 	web      *hadoophttp.Server
 	webL     net.Listener
-	journal  *recovery.Journal // nil without recovery
+	journal  *recovery.Journal             // nil without recovery
+	offered  atomic.Pointer[yarn.Resource] // once the ResourceManager said another size than the configuration
 	closers  []func()
 	last     []func() error // after all closers
 	wg       sync.WaitGroup
@@ -235,7 +237,7 @@ func (n *node) openContainers() error {
 		HomeDir: n.homeDir, AdminEnv: n.adminEnv, Whitelist: n.whitelist, HostEnv: environ(), Java: &launch.Java{},
 		DebugInfo: n.debugInfo, LogDirMode: n.logDirMode, KillDelay: n.killDelay, DeleteDelay: n.deleteDelay,
 		MaxDiagnostics: n.maxDiagnostics, TailBytes: n.stderrTail, StderrPatterns: n.stderrPatterns,
-		HardMemory: n.hardMemory, HardCPU: n.hardCPU, Now: time.Now, Log: n.log,
+		HardMemory: n.hardMemory, HardCPU: n.hardCPU, MinRetryInterval: n.minRetryInterval, Now: time.Now, Log: n.log,
 	}
 	if err := n.dockerRules(&cfg); err != nil {
 		return err
@@ -267,7 +269,7 @@ func (n *node) openRPC() error {
 	n.nm, n.ct = &tokens.NM{Node: id, Journal: n.journal}, &tokens.Containers{Node: id, Journal: n.journal}
 	n.link = updater.New(updater.Config{
 		Addresses: n.trackers, User: n.user, Node: n.id, HTTPPort: n.httpPort, Version: HadoopVersion, Types: n.types,
-		Total: func() yarn.Resource { return n.total }, Physical: n.physical, Manager: n.manager, NMTokens: n.nm, Containers: n.ct,
+		Total: n.offer, SetTotal: n.resize, Physical: n.physical, Manager: n.manager, NMTokens: n.nm, Containers: n.ct,
 		Health: n.health, Utilization: n.watch.Utilization, AppFinished: n.appFinished,
 		Registered:    func() { n.ready() },
 		RetryInterval: n.retryInterval, MaxWait: n.maxWait, Now: time.Now, Log: n.log,
@@ -277,6 +279,22 @@ func (n *node) openRPC() error {
 	n.rpc, err = rpc.NewServer(rpc.ServerConfig{Name: "NodeManager", Protocols: []rpc.Protocol{svc.Protocol()}, Tokens: n.nm, QOP: qop,
 		MaxDataLength: n.maxRPCLength, Log: n.log})
 	return err
+}
+
+// offer is what the node has for containers.
+func (n *node) offer() yarn.Resource {
+	if r := n.offered.Load(); r != nil {
+		return *r
+	}
+	return n.total
+}
+
+// resize is the ResourceManager's word on what the node is to offer.
+func (n *node) resize(r yarn.Resource) {
+	if before := n.offer(); before != r {
+		n.log.Info("the ResourceManager sets what this node offers", "from", before, "to", r)
+		n.offered.Store(&r)
+	}
 }
 
 func (n *node) health() updater.Health {
@@ -312,7 +330,7 @@ func hostIP(host string) string {
 
 func (n *node) openWeb() error {
 	h, err := web.New(web.Config{
-		Conf: n.conf, Manager: n.manager, Devices: n.devices, Dirs: n.dirs, Shuffle: n.shuffler, RPC: n.rpc, Types: n.types, Total: n.total,
+		Conf: n.conf, Manager: n.manager, Devices: n.devices, Dirs: n.dirs, Shuffle: n.shuffler, RPC: n.rpc, Types: n.types, Total: n.offer,
 		Node: n.id, HTTPPort: n.httpPort, Version: HadoopVersion, Build: n.opt.Version, Started: n.started, Health: n.health,
 		Utilization: n.watch.Utilization, LastContact: n.link.LastContact, PmemCheck: n.pmemCheck, VmemCheck: n.vmemCheck,
 		ACLEnabled: n.aclEnabled, Operator: n.opt.Operator, Log: n.log,

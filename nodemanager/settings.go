@@ -40,6 +40,7 @@ type settings struct {
 	cacheInterval        time.Duration
 	fetches, filesPerDir int
 	killDelay            time.Duration
+	minRetryInterval     time.Duration
 	deleteDelay          time.Duration
 	stderrTail           int64
 	stderrPatterns       []string
@@ -156,6 +157,7 @@ func (s *settings) readContainers(v *conf.Values) {
 	s.fetches = v.Int("yarn.nodemanager.localizer.fetch.thread-count", 4)
 	s.filesPerDir = v.Int("yarn.nodemanager.local-cache.max-files-per-directory", 8192)
 	s.killDelay = v.Duration("yarn.nodemanager.sleep-delay-before-sigkill.ms", 250*millisecond, millisecond)
+	s.minRetryInterval = v.Duration("yarn.nodemanager.container-retry-minimum-interval-ms", second, millisecond)
 	s.deleteDelay = v.Duration("yarn.nodemanager.delete.debug-delay-sec", 0, second)
 	s.stderrTail = v.Int64("yarn.nodemanager.container.stderr.tail.bytes", 4096)
 	s.stderrPatterns = strings.Split(strings.Trim(v.String("yarn.nodemanager.container.stderr.pattern", "{*stderr*,*STDERR*}"), "{}"), ",")

@@ -102,6 +102,9 @@ func (e *Executor) Start(ctx context.Context, t *executor.Task) (executor.Proces
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), startTimeout)
 	defer cancel()
+	if err := e.makeWay(ctx, t); err != nil {
+		return nil, err
+	}
 	created, err := e.cli.ContainerCreate(ctx, cfg, host, nil, nil, t.ID)
 	if err != nil {
 		err = fmt.Errorf("create Docker container %s of image %s: %w", t.ID, t.Docker.Image, err)
@@ -120,6 +123,18 @@ func (e *Executor) Start(ctx context.Context, t *executor.Task) (executor.Proces
 	}
 	e.log.Info("Docker container started", "task", t.ID, "container", created.ID[:12], "image", t.Docker.Image, "pid", p.pid)
 	return p, os.WriteFile(t.PidFile, []byte(strconv.Itoa(p.pid)+"\n"), 0o644)
+}
+
+// makeWay removes the ended container of the same task's process before, which was kept for a look.
+func (e *Executor) makeWay(ctx context.Context, t *executor.Task) error {
+	if !t.Docker.KeepContainer {
+		return nil
+	}
+	err := e.cli.ContainerRemove(ctx, t.ID, container.RemoveOptions{RemoveVolumes: true})
+	if err == nil || cerrdefs.IsNotFound(err) {
+		return nil
+	}
+	return fmt.Errorf("remove the ended Docker container %s: %w", t.ID, err)
 }
 
 // Reattach implements executor.Executor. A container that was made and not started when its daemon died is removed:
@@ -318,6 +333,18 @@ func (p *process) Signal(ctx context.Context, s syscall.Signal) error {
 		return nil
 	}
 	return fmt.Errorf("signal %v to Docker container %s: %w", s, p.task.ID, err)
+}
+
+// Resize changes what the engine holds the container to.
+func (p *process) Resize(ctx context.Context, l executor.Limits) error {
+	r := container.Resources{Memory: l.MemoryMB << 20, MemorySwap: l.MemoryMB << 20, CPUShares: max(l.VCores, 1) * 1024}
+	if l.HardCPU {
+		r.NanoCPUs = max(l.VCores, 1) * 1e9
+	}
+	if _, err := p.exec.cli.ContainerUpdate(ctx, p.id, container.UpdateConfig{Resources: r}); err != nil {
+		return fmt.Errorf("resize Docker container %s: %w", p.task.ID, err)
+	}
+	return nil
 }
 
 func (p *process) Remove(ctx context.Context) error {

@@ -149,19 +149,27 @@ func (h *hierarchy) create(id string, l executor.Limits) (*cgroup, error) {
 			return nil, fmt.Errorf("make cgroup: %w", err)
 		}
 	}
+	if err := h.limit(g, l); err != nil {
+		return nil, errors.Join(err, g.remove())
+	}
+	return g, nil
+}
+
+// limit sets a group's weights and limits.
+func (h *hierarchy) limit(g *cgroup, l executor.Limits) error {
 	missing := h.missing()
 	for file, value := range g.settings(l) {
 		if controller, _, _ := strings.Cut(filepath.Base(file), "."); slices.Contains(missing, controller) {
 			if l.HardMemory && controller == "memory" || l.HardCPU && controller == "cpu" {
-				return nil, errors.Join(fmt.Errorf("limits must be held, and the %s controller is not handed down to %s", controller, filepath.Dir(filepath.Dir(file))), g.remove())
+				return fmt.Errorf("limits must be held, and the %s controller is not handed down to %s", controller, filepath.Dir(filepath.Dir(file)))
 			}
 			continue
 		}
 		if err := os.WriteFile(file, []byte(value), 0o644); err != nil {
-			return nil, errors.Join(fmt.Errorf("set %s: %w", file, err), g.remove())
+			return fmt.Errorf("set %s: %w", file, err)
 		}
 	}
-	return g, nil
+	return nil
 }
 
 func (g *cgroup) settings(l executor.Limits) map[string]string {

@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -78,6 +79,7 @@ func (e *Executor) Start(_ context.Context, t *executor.Task) (executor.Process,
 		return nil, errors.Join(fmt.Errorf("start %s: %w", t.ID, err), group.remove())
 	}
 	p := &process{exec: e, task: t, group: group, done: make(chan struct{})}
+	p.memoryMB.Store(t.Limits.MemoryMB)
 	if err := p.launch(wrapper); err != nil {
 		return nil, errors.Join(fmt.Errorf("start %s: %w", t.ID, err), group.remove())
 	}
@@ -124,6 +126,8 @@ type process struct {
 	group  *cgroup
 	done   chan struct{} // nil when reattached; closed when the wrapper ended
 	waited error         // of the wrapper; set before done is closed
+
+	memoryMB atomic.Int64 // what the task may use now
 }
 
 func (p *process) PID() int            { return p.pid }
@@ -203,9 +207,21 @@ func (p *process) everybody() []int {
 
 // Usage implements executor.Process.
 func (p *process) Usage(context.Context) (executor.Usage, error) {
-	u := usageOf(p.members(), p.task.Limits.MemoryMB)
+	u := usageOf(p.members(), p.memoryMB.Load())
 	u.OOMKills = p.group.oomKills()
 	return u, nil
+}
+
+// Resize implements executor.Process.
+func (p *process) Resize(_ context.Context, l executor.Limits) error {
+	p.memoryMB.Store(l.MemoryMB)
+	if p.group == nil {
+		return nil
+	}
+	if err := p.exec.cgroups.limit(p.group, l); err != nil {
+		return fmt.Errorf("resize %s: %w", p.task.ID, err)
+	}
+	return nil
 }
 
 // Remove implements executor.Process.

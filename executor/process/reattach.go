@@ -39,6 +39,7 @@ func (e *Executor) Reattach(ctx context.Context, t *executor.Task) (executor.Pro
 		pid, err := readNumber(t.PidFile)
 		if err == nil {
 			p := &process{exec: e, task: t, pid: pid, group: e.cgroups.open(t.ID)}
+			p.memoryMB.Store(t.Limits.MemoryMB)
 			if !born(t, pid) {
 				p.pid = 0
 			}

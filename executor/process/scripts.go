@@ -1,7 +1,9 @@
 package process
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -21,7 +23,11 @@ func writeScripts(t *executor.Task, joins []string) (string, error) {
 }
 
 func writeScript(path, text string) error {
-	if err := os.WriteFile(path, []byte(text), 0o700); err != nil {
+	err := os.Remove(path) // a shell may still be reading that of the task's process before
+	if err == nil || errors.Is(err, fs.ErrNotExist) {
+		err = os.WriteFile(path, []byte(text), 0o700)
+	}
+	if err != nil {
 		return fmt.Errorf("write start script: %w", err)
 	}
 	return nil

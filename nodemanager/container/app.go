@@ -25,7 +25,8 @@ type app struct {
 }
 
 func newApp(m *Manager, first *Container) *app {
-	return &app{ID: first.ID.Attempt.Application, User: first.User, owner: first.owner, ACLs: first.Launch.ACLs, Logs: first.Spec.Logs, Created: m.cfg.Now(),
+	s := first.spec // nobody else has it yet
+	return &app{ID: first.ID.Attempt.Application, User: first.User, owner: first.owner, ACLs: s.Launch.ACLs, Logs: s.Logs, Created: m.cfg.Now(),
 		containers: map[yarn.ContainerID]*Container{}, done: make(chan struct{})}
 }
 

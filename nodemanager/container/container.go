@@ -2,6 +2,7 @@
 // start request to the last file that is removed.
 //
 //	start request -> localize -> launch -> wait -> clean up -> Done, kept until the ResourceManager has it
+//	                              ^--------- relaunch: a retry, a restart, another launch context
 //	application finished -> end its containers -> upload logs -> remove its directories
 package container
 
@@ -37,6 +38,7 @@ type Launch struct {
 	Env         map[string]string
 	Commands    []string
 	ACLs        map[string]string // VIEW_APP, MODIFY_APP
+	Retry       Retry
 }
 
 // Grant is what only travels back to the ResourceManager.
@@ -66,12 +68,14 @@ const (
 	Localizing
 	Launching
 	Running
-	Killing // told to end, and not yet ended
-	Ending  // being cleaned up
+	Reinitializing // its process is being ended, and another follows
+	Relaunching    // between two processes
+	Killing        // told to end, and not yet ended
+	Ending         // being cleaned up
 	Done
 )
 
-var stateNames = [...]string{"NEW", "LOCALIZING", "LAUNCHING", "RUNNING", "KILLING", "ENDING", "DONE"}
+var stateNames = [...]string{"NEW", "LOCALIZING", "LAUNCHING", "RUNNING", "REINITIALIZING", "RELAUNCHING", "KILLING", "ENDING", "DONE"}
 
 func (s State) String() string { return stateNames[s] }
 
@@ -87,10 +91,12 @@ const (
 	evKill
 	evCleaned
 	evReattach
+	evReinit
+	evRelaunch
 )
 
 func (e event) String() string {
-	return [...]string{"INIT", "LOCALIZED", "LOCALIZE_FAILED", "LAUNCHED", "LAUNCH_FAILED", "EXITED", "KILL", "CLEANED", "REATTACH"}[e]
+	return [...]string{"INIT", "LOCALIZED", "LOCALIZE_FAILED", "LAUNCHED", "LAUNCH_FAILED", "EXITED", "KILL", "CLEANED", "REATTACH", "REINIT", "RELAUNCH"}[e]
 }
 
 // lifecycle lists every legal step. Actions run under the container's lock: they only start
@@ -105,6 +111,7 @@ func steps() statemachine.Table[State, event, *Container] {
 		{From: New, On: evKill, To: []State{Ending}, Action: (*Container).startCleanup},
 		{From: New, On: evReattach, To: []State{Launching}, Action: (*Container).startReattach},
 		{From: New, On: evExited, To: []State{Ending}, Action: (*Container).startCleanup},
+		{From: New, On: evRelaunch, To: []State{Relaunching}, Action: (*Container).startRelaunch},
 
 		{From: Localizing, On: evLocalized, To: []State{Launching}, Action: (*Container).startLaunch},
 		{From: Localizing, On: evLocalizeFailed, To: []State{Ending}, Action: (*Container).startCleanup},
@@ -112,10 +119,19 @@ func steps() statemachine.Table[State, event, *Container] {
 
 		{From: Launching, On: evLaunched, To: []State{Running}, Action: (*Container).startWaiting},
 		{From: Launching, On: evLaunchFailed, To: []State{Ending}, Action: (*Container).startCleanup},
+		{From: Launching, On: evExited, To: []State{Ending, Relaunching}, Action: (*Container).afterExit}, // while the NodeManager was away
 		{From: Launching, On: evKill, To: []State{Killing}, Action: (*Container).interrupt},
 
-		{From: Running, On: evExited, To: []State{Ending}, Action: (*Container).startCleanup},
+		{From: Running, On: evExited, To: []State{Ending, Relaunching}, Action: (*Container).afterExit},
+		{From: Running, On: evReinit, To: []State{Reinitializing}, Action: (*Container).startStopping},
 		{From: Running, On: evKill, To: []State{Killing}, Action: (*Container).startStopping},
+
+		{From: Reinitializing, On: evExited, To: []State{Ending, Relaunching}, Action: (*Container).afterExit},
+		{From: Reinitializing, On: evKill, To: []State{Killing}}, // it is being stopped
+
+		{From: Relaunching, On: evLaunched, To: []State{Running}, Action: (*Container).startWaiting},
+		{From: Relaunching, On: evLaunchFailed, To: []State{Ending}, Action: (*Container).startCleanup},
+		{From: Relaunching, On: evKill, To: []State{Killing}, Action: (*Container).interrupt},
 
 		{From: Killing, On: evLocalized, To: []State{Ending}, Action: (*Container).startCleanup},
 		{From: Killing, On: evLocalizeFailed, To: []State{Ending}, Action: (*Container).startCleanup},
@@ -134,22 +150,27 @@ func steps() statemachine.Table[State, event, *Container] {
 
 // Container is one container. mu guards everything below it; fields above never change.
 type Container struct {
-	Spec
+	ID      yarn.ContainerID
+	User    string
 	Started time.Time
 	mgr     *Manager
 	owner   *executor.Account
-	exec    executor.Executor
 	done    chan struct{} // closed in Done
 	ctx     context.Context
 	cancel  context.CancelFunc // interrupts localizing and launching
 	saved   *saved             // of an earlier NodeManager; nil for a container of this one
 
+	saving sync.Mutex // orders the journal's records of spec and turn
+
 	mu          sync.Mutex
+	spec        Spec // as it is now: its size and launch context may have changed
+	turn        turn
 	state       State
 	exit        yarn.ExitStatus
 	diagnostics string
 	killed      bool
 	process     executor.Process
+	gone        chan struct{} // closed when the process ended
 	task        *executor.Task
 	localized   localizer.Result
 	gpus        []string
@@ -177,7 +198,7 @@ type Status struct {
 func (c *Container) Status() Status {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	s := Status{Spec: c.Spec, Owner: c.owner, State: c.state, Exit: yarn.ExitInvalid, Diagnostics: c.diagnostics, Started: c.Started, Finished: c.finished, GPUs: c.gpus, WorkDir: c.workDir}
+	s := Status{Spec: c.spec, Owner: c.owner, State: c.state, Exit: yarn.ExitInvalid, Diagnostics: c.diagnostics, Started: c.Started, Finished: c.finished, GPUs: c.gpus, WorkDir: c.workDir}
 	if c.state == Done {
 		s.Exit = c.exit
 	}
@@ -268,7 +289,7 @@ func (c *Container) Wait(ctx context.Context) error {
 
 func (c *Container) startLocalizing() State {
 	c.mgr.wg.Go(func() {
-		res, err := c.mgr.cfg.Localizer.Localize(c.ctx, c.request())
+		res, err := c.mgr.cfg.Localizer.Localize(c.ctx, c.request(c.launchContext()))
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		if c.mgr.away.Err() != nil {
@@ -288,12 +309,22 @@ func (c *Container) startLocalizing() State {
 	return Localizing
 }
 
-func (c *Container) request() localizer.Request {
-	return localizer.Request{Container: c.ID, User: c.User, Owner: c.owner, Resources: c.Launch.Resources}
+// Resource is the container's size now.
+func (c *Container) Resource() yarn.Resource {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.spec.Resource
 }
 
-// Localizations tells by link name whether a resource is still waited for.
-func (c *Container) Localizations() map[string]bool { return c.mgr.cfg.Localizer.Pending(c.request()) }
+func (c *Container) launchContext() Launch {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.spec.Launch
+}
+
+func (c *Container) request(l Launch) localizer.Request {
+	return localizer.Request{Container: c.ID, User: c.User, Owner: c.owner, Resources: l.Resources}
+}
 
 func (c *Container) interrupt() State {
 	c.cancel()

@@ -23,23 +23,29 @@ const exitNotStarted yarn.ExitStatus = -1
 func (c *Container) startLaunch() State {
 	c.mgr.wg.Go(func() {
 		p, err := c.launch(c.ctx)
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		if c.mgr.away.Err() != nil {
-			return
-		}
-		if err != nil {
-			if !c.killed {
-				c.exit = exitNotStarted
-				c.note(err.Error())
-			}
-			c.step(evLaunchFailed)
-			return
-		}
-		c.process = p
-		c.step(evLaunched)
+		c.launched(p, err)
 	})
 	return Launching
+}
+
+// launched goes on with a process, or with why there is none.
+func (c *Container) launched(p executor.Process, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.mgr.away.Err() != nil {
+		return
+	}
+	if err != nil {
+		if !c.killed {
+			c.exit = exitNotStarted
+			c.note(err.Error())
+		}
+		c.step(evLaunchFailed)
+		return
+	}
+	c.process = p
+	c.step(evLaunched)
+	c.catchUp()
 }
 
 // launch makes directories and files and starts the task.
@@ -51,35 +57,44 @@ func (c *Container) launch(ctx context.Context) (executor.Process, error) {
 	c.mu.Lock()
 	c.task = t
 	c.mu.Unlock()
-	if err := c.exec.Prepare(ctx, t); err != nil {
+	exec := c.executor(t)
+	if err := exec.Prepare(ctx, t); err != nil {
 		return nil, err
 	}
 	if err := c.saveLaunch(t); err != nil {
 		return nil, err
 	}
-	return c.exec.Start(ctx, t)
+	return exec.Start(ctx, t)
+}
+
+func (c *Container) executor(t *executor.Task) executor.Executor {
+	if t.Docker != nil {
+		return c.mgr.cfg.DockerExec
+	}
+	return c.mgr.cfg.Process
 }
 
 func (c *Container) prepare() (*executor.Task, error) {
 	cfg := &c.mgr.cfg
-	disk, err := cfg.Dirs.NextLocal()
+	work, private, err := c.workDirs()
 	if err != nil {
 		return nil, err
 	}
 	if err := cfg.Dirs.MakeContainer(c.User, c.ID, c.owner, cfg.LogDirMode); err != nil {
 		return nil, err
 	}
-	gpus, err := cfg.Devices.Assign(c.ID, c.Resource)
+	c.mu.Lock()
+	resource, limits, attempt := c.spec.Resource, c.limits(), c.turn.Attempt
+	c.mu.Unlock()
+	gpus, err := cfg.Devices.Assign(c.ID, resource)
 	if err != nil {
 		return nil, err
 	}
-	private := dirs.PrivateDir(disk, c.ID)
-	t := &executor.Task{
-		ID: c.ID.String(), WorkDir: dirs.ContainerDir(disk, c.User, c.ID), PrivateDir: private,
-		PidFile: filepath.Join(private, c.ID.String()+".pid"), ExitFile: filepath.Join(private, c.ID.String()+".pid.exitcode"),
-		RunAs: c.owner, GPUs: gpus,
-		Limits: executor.Limits{MemoryMB: c.Resource[yarn.Memory], VCores: c.Resource[yarn.VCores], HardMemory: cfg.HardMemory, HardCPU: cfg.HardCPU},
+	pid := filepath.Join(private, c.ID.String()+".pid")
+	if attempt > 0 { // what an earlier process noted must not count for this one
+		pid = fmt.Sprintf("%s/%s.%d.pid", private, c.ID, attempt)
 	}
+	t := &executor.Task{ID: c.ID.String(), WorkDir: work, PrivateDir: private, PidFile: pid, ExitFile: pid + ".exitcode", RunAs: c.owner, GPUs: gpus, Limits: limits}
 	t.Script = filepath.Join(t.WorkDir, "launch_container.sh")
 	c.mu.Lock()
 	c.gpus, c.workDir, c.logDir = gpus, t.WorkDir, dirs.LogDir(cfg.Dirs.Log()[0], c.ID)
@@ -92,8 +107,26 @@ func (c *Container) prepare() (*executor.Task, error) {
 	return t, c.writeFiles(t)
 }
 
+// workDirs are the container's work directory, the same for every process of it, and its private one.
+func (c *Container) workDirs() (work, private string, err error) {
+	c.mu.Lock()
+	t := c.task
+	c.mu.Unlock()
+	if t != nil {
+		return t.WorkDir, t.PrivateDir, nil
+	}
+	disk, err := c.mgr.cfg.Dirs.NextLocal()
+	return dirs.ContainerDir(disk, c.User, c.ID), dirs.PrivateDir(disk, c.ID), err
+}
+
+// limits is what the executor holds the container to; the caller has the lock.
+func (c *Container) limits() executor.Limits {
+	r := c.spec.Resource
+	return executor.Limits{MemoryMB: r[yarn.Memory], VCores: r[yarn.VCores], HardMemory: c.mgr.cfg.HardMemory, HardCPU: c.mgr.cfg.HardCPU}
+}
+
 // Docker reports whether the launch context asks for a Docker container.
-func (c *Container) Docker() bool { return c.mgr.cfg.WantsDocker(c.Launch.Env) }
+func (c *Container) Docker() bool { return c.mgr.cfg.WantsDocker(c.launchContext().Env) }
 
 // DockerInput is what a container's Docker request depends on.
 type DockerInput struct {
@@ -107,7 +140,7 @@ type DockerInput struct {
 }
 
 func (c *Container) dockerInput(t *executor.Task) DockerInput {
-	in := DockerInput{Env: c.Launch.Env, User: c.User, Resource: c.Resource, Container: c.ID, WorkDir: t.WorkDir}
+	in := DockerInput{Env: c.launchContext().Env, User: c.User, Resource: c.Resource(), Container: c.ID, WorkDir: t.WorkDir}
 	for _, l := range c.mgr.cfg.Dirs.Local() {
 		in.ReadWrite = append(in.ReadWrite, dirs.AppDir(l, c.User, c.ID.Attempt.Application))
 		in.ReadOnly = append(in.ReadOnly, filepath.Join(l, "filecache"), filepath.Join(dirs.UserDir(l, c.User), "filecache"))
@@ -123,7 +156,7 @@ func (c *Container) writeFiles(t *executor.Task) error {
 	if err != nil {
 		return err
 	}
-	tokens := c.Launch.Credentials
+	tokens := c.launchContext().Credentials
 	files := []struct {
 		path string
 		data []byte
@@ -153,14 +186,17 @@ func (c *Container) writeFiles(t *executor.Task) error {
 func (c *Container) launchSpec(t *executor.Task) *launch.Spec {
 	cfg := &c.mgr.cfg
 	node := cfg.Node()
+	c.mu.Lock()
+	l, resource, r := c.spec.Launch, c.spec.Resource, c.localized
+	c.mu.Unlock()
 	s := &launch.Spec{
 		Container: c.ID, User: c.User, WorkDir: t.WorkDir, HomeDir: cfg.HomeDir,
 		LogDir:    dirs.LogDir(cfg.Dirs.Log()[0], c.ID),
 		TokenFile: filepath.Join(t.WorkDir, "container_tokens"),
 		NMHost:    node.Host, NMPort: int(node.Port), HTTPPort: cfg.HTTPPort(),
-		Env: c.Launch.Env, Commands: c.Launch.Commands, Aux: cfg.Aux.Meta(),
+		Env: l.Env, Commands: l.Commands, Aux: cfg.Aux.Meta(),
 		Whitelist: cfg.Whitelist, AdminEnv: cfg.AdminEnv, HostEnv: cfg.HostEnv, DebugInfo: cfg.DebugInfo,
-		Extra: gpuEnv(c.Resource, t.GPUs, cfg.Devices.Counted()),
+		Extra: gpuEnv(resource, t.GPUs, cfg.Devices.Counted()),
 	}
 	for _, l := range cfg.Dirs.Local() {
 		s.AppDirs = append(s.AppDirs, dirs.AppDir(l, c.User, c.ID.Attempt.Application))
@@ -169,14 +205,11 @@ func (c *Container) launchSpec(t *executor.Task) *launch.Spec {
 	for _, l := range cfg.Dirs.Log() {
 		s.LogDirs = append(s.LogDirs, dirs.LogDir(l, c.ID))
 	}
-	c.mu.Lock()
-	r := c.localized
-	c.mu.Unlock()
 	s.Counters = launch.Counters{BytesFetched: r.BytesFetched, BytesCached: r.BytesCached, FilesFetched: r.FilesFetched, FilesCached: r.FilesCached, Millis: r.Ms}
 	for name, target := range r.Paths {
 		s.Links = append(s.Links, c.links(name, target)...)
 	}
-	if usesAddOpens(c.Launch) {
+	if usesAddOpens(l) {
 		s.AddOpens = cfg.Java.AddOpens(cfg.HostEnv)
 	}
 	return s
@@ -230,15 +263,19 @@ func (c *Container) links(name, target string) []launch.Link {
 }
 
 func (c *Container) startWaiting() State {
-	p := c.process
+	p, gone := c.process, make(chan struct{})
+	c.gone = gone
 	c.mgr.wg.Go(func() {
+		defer close(gone)
 		code, err := p.Wait(c.mgr.away)
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		if err != nil && c.mgr.away.Err() != nil {
 			return
 		}
-		c.exited(code, err)
+		if c.state != Reinitializing { // else it was we who ended it
+			c.exited(code, err)
+		}
 		c.step(evExited)
 	})
 	return Running
@@ -251,7 +288,7 @@ func (c *Container) waitAndStop() State {
 
 // startStopping is Hadoop's stop sequence: TERM, a moment, KILL, until the process is gone.
 func (c *Container) startStopping() State {
-	p, grace := c.process, c.mgr.cfg.KillDelay
+	p, gone, grace := c.process, c.gone, c.mgr.cfg.KillDelay
 	if d := c.dockerGrace(); d > 0 {
 		grace = d
 	}
@@ -265,17 +302,11 @@ func (c *Container) startStopping() State {
 		send(syscall.SIGTERM)
 		for pause := grace; ; pause = min(pause*2+time.Second, 30*time.Second) {
 			select {
-			case <-c.done:
+			case <-gone:
 				return
 			case <-c.mgr.away.Done():
 				return
 			case <-time.After(pause):
-			}
-			c.mu.Lock()
-			over := c.state >= Ending
-			c.mu.Unlock()
-			if over {
-				return
 			}
 			send(syscall.SIGKILL)
 		}
@@ -295,7 +326,7 @@ func (c *Container) exited(code int, err error) {
 	status := yarn.ExitStatus(code)
 	if errors.Is(err, executor.ErrOutOfMemory) && !c.killed {
 		c.killed, c.exit = true, yarn.ExitKilledExceededPMem
-		c.note(fmt.Sprintf("Container [containerID=%s] is running beyond the 'PHYSICAL' memory limit of %d MB: the kernel ended it. Ask for more memory.", c.ID, c.Resource[yarn.Memory]))
+		c.note(fmt.Sprintf("Container [containerID=%s] is running beyond the 'PHYSICAL' memory limit of %d MB: the kernel ended it. Ask for more memory.", c.ID, c.spec.Resource[yarn.Memory]))
 		err = nil
 	}
 	if err != nil {
@@ -325,7 +356,6 @@ func (c *Container) exited(code int, err error) {
 func (c *Container) startCleanup() State {
 	p := c.process
 	c.mgr.wg.Go(func() {
-		ctx := c.mgr.away
 		var errs []error
 		private := c.mgr.cfg.Dirs.RemovePrivate
 		if err := c.saveExit(); err != nil {
@@ -335,18 +365,8 @@ func (c *Container) startCleanup() State {
 		if p == nil {
 			p = c.straggling()
 		}
-		if p != nil {
-			for { // the devices and the grant are free only when the processes are gone
-				err := p.Remove(ctx)
-				if err == nil {
-					break
-				}
-				if ctx.Err() != nil {
-					return
-				}
-				c.mgr.cfg.Log.Warn("a container is not gone yet", "container", c.ID, "error", err)
-				time.Sleep(time.Second)
-			}
+		if p != nil && !c.removeProcess(p) {
+			return
 		}
 		c.mgr.cfg.Devices.Release(c.ID)
 		c.mgr.cfg.Localizer.Release(c.ID)
@@ -362,4 +382,24 @@ func (c *Container) startCleanup() State {
 		c.fire(evCleaned)
 	})
 	return Ending
+}
+
+// removeProcess returns when everything of a process is gone, as devices and the grant are free only then;
+// false says that the NodeManager goes away before.
+func (c *Container) removeProcess(p executor.Process) bool {
+	for {
+		err := p.Remove(c.mgr.away)
+		if err == nil {
+			return true
+		}
+		if c.mgr.away.Err() != nil {
+			return false
+		}
+		c.mgr.cfg.Log.Warn("a container is not gone yet", "container", c.ID, "error", err)
+		select {
+		case <-c.mgr.away.Done():
+			return false
+		case <-time.After(time.Second):
+		}
+	}
 }

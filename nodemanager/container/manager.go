@@ -34,6 +34,8 @@ type Devices interface {
 	Restore(c yarn.ContainerID, uuids []string)
 	Release(c yarn.ContainerID)
 	Counted() bool
+	// Same reports whether two sizes have the same devices, which a running container keeps.
+	Same(a, b yarn.Resource) bool
 }
 
 // Uploader takes an ended application's logs to where `yarn logs` reads them.
@@ -91,6 +93,7 @@ type Config struct {
 	TailBytes           int64
 	StderrPatterns      []string
 	HardMemory, HardCPU bool
+	MinRetryInterval    time.Duration // yarn.nodemanager.container-retry-minimum-interval-ms
 
 	Now func() time.Time
 	Log *slog.Logger
@@ -180,11 +183,8 @@ func (m *Manager) Start(s Spec, claim recovery.Change) error {
 }
 
 func (m *Manager) newContainer(s Spec, started time.Time, owner *executor.Account) *Container {
-	c := &Container{Spec: s, Started: started, mgr: m, owner: owner, done: make(chan struct{}), exit: yarn.ExitInvalid, exec: m.cfg.Process}
+	c := &Container{ID: s.ID, User: s.User, spec: s, Started: started, mgr: m, owner: owner, done: make(chan struct{}), exit: yarn.ExitInvalid}
 	c.ctx, c.cancel = context.WithCancel(m.ctx)
-	if m.cfg.WantsDocker(s.Launch.Env) && m.cfg.DockerExec != nil {
-		c.exec = m.cfg.DockerExec
-	}
 	return c
 }
 
@@ -198,7 +198,7 @@ func (m *Manager) remember(c *Container, claim recovery.Change) error {
 	}
 	record := a.record()
 	m.mu.Unlock()
-	err := m.cfg.Journal.Save(record, recovery.Put(partKey(c.ID, partSpec), savedSpec{c.Spec, c.Started}), claim)
+	err := m.cfg.Journal.Save(record, recovery.Put(partKey(c.ID, partSpec), savedSpec{c.Status().Spec, c.Started}), claim)
 	if err != nil {
 		return fmt.Errorf("the container cannot be remembered over a restart and is not accepted: %w", err)
 	}
@@ -308,13 +308,17 @@ func (m *Manager) Remove(id yarn.ContainerID) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	c := m.containers[id]
-	if c == nil || c.Status().State != Done {
+	if c == nil {
+		return
+	}
+	s := c.Status()
+	if s.State != Done {
 		return
 	}
 	m.forget(c)
 	changes := forgetContainer(id)
 	if m.apps[id.Attempt.Application] != nil {
-		changes = append(changes, recovery.Put(keyEnded+id.Attempt.Application.String()+"/"+id.String(), FinishedContainer{id, c.exit, c.Grant.Master}))
+		changes = append(changes, recovery.Put(keyEnded+id.Attempt.Application.String()+"/"+id.String(), FinishedContainer{id, s.Exit, s.Spec.Grant.Master}))
 	}
 	m.cfg.Journal.Note(changes...)
 	for other, at := range m.removed {

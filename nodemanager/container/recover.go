@@ -15,18 +15,18 @@ import (
 )
 
 // What the journal holds of applications and containers. A container's records come one after the other in
-// its life: spec when it was accepted, launch before its process starts, kill, and exit before its files go.
+// its life: spec when it was accepted and, with turn, when it changed, launch before its process starts, kill, and exit before its files go.
 //
 //	app/<application>                    savedApp, from the first container to the last file
 //	uploaded/<application>               its logs are where they belong
 //	ended/<application>/<container>      FinishedContainer, when the ResourceManager has it
 //	report/<application>                 savedReport: what the ResourceManager hears, or heard lately
 //	retain/<application>                 time until which its logs stay here
-//	container/<container>/<part>         savedSpec, savedLaunch, savedKill, savedExit
+//	container/<container>/<part>         savedSpec, turn, savedLaunch, savedKill, savedExit
 const (
 	keyApp, keyUploaded, keyEnded, keyReport, keyRetain, keyContainer = "app/", "uploaded/", "ended/", "report/", "retain/", "container/"
 
-	partSpec, partLaunch, partKill, partExit = "spec", "launch", "kill", "exit"
+	partSpec, partTurn, partLaunch, partKill, partExit = "spec", "turn", "launch", "kill", "exit"
 )
 
 type savedApp struct {
@@ -47,6 +47,7 @@ type savedLaunch struct {
 	WorkDir   string
 	LogDir    string
 	Localized localizer.Result
+	Attempt   int // number of this process, from 0
 }
 
 type savedKill struct {
@@ -64,6 +65,7 @@ type savedExit struct {
 // saved is everything of one container.
 type saved struct {
 	spec   *savedSpec
+	turn   *turn
 	launch *savedLaunch
 	kill   *savedKill
 	exit   *savedExit
@@ -75,7 +77,7 @@ func partKey(id yarn.ContainerID, part string) string {
 
 func forgetContainer(id yarn.ContainerID) []recovery.Change {
 	var out []recovery.Change
-	for _, p := range []string{partSpec, partLaunch, partKill, partExit} {
+	for _, p := range []string{partSpec, partTurn, partLaunch, partKill, partExit} {
 		out = append(out, recovery.Delete(partKey(id, p)))
 	}
 	return out
@@ -88,7 +90,7 @@ func (a *app) record() recovery.Change {
 // saveLaunch is called before the process starts, so that there is none without its record.
 func (c *Container) saveLaunch(t *executor.Task) error {
 	c.mu.Lock()
-	s := savedLaunch{Task: *t, WorkDir: c.workDir, LogDir: c.logDir, Localized: c.localized}
+	s := savedLaunch{Task: *t, WorkDir: c.workDir, LogDir: c.logDir, Localized: c.localized, Attempt: c.turn.Attempt}
 	c.mu.Unlock()
 	s.Task.RunAs = nil
 	return c.mgr.cfg.Journal.Save(recovery.Put(partKey(c.ID, partLaunch), s))
@@ -185,6 +187,7 @@ func (m *Manager) loadContainers() (map[yarn.ContainerID]*saved, error) {
 	}
 	return out, errors.Join(
 		loadPart(m.cfg.Journal, partSpec, of, func(s *saved, v savedSpec) { s.spec = &v }),
+		loadPart(m.cfg.Journal, partTurn, of, func(s *saved, v turn) { s.turn = &v }),
 		loadPart(m.cfg.Journal, partLaunch, of, func(s *saved, v savedLaunch) { s.launch = &v }),
 		loadPart(m.cfg.Journal, partKill, of, func(s *saved, v savedKill) { s.kill = &v }),
 		loadPart(m.cfg.Journal, partExit, of, func(s *saved, v savedExit) { s.exit = &v }),
@@ -248,9 +251,17 @@ func (m *Manager) Resume() error {
 	})
 }
 
+// between reports whether a process had ended and the next had not begun.
+func (s *saved) between() bool {
+	return s.launch != nil && s.turn != nil && s.turn.Attempt > s.launch.Attempt
+}
+
 func (c *Container) resume() {
 	s := c.saved
 	c.mu.Lock()
+	if s.turn != nil {
+		c.turn = *s.turn
+	}
 	if k := s.kill; k != nil {
 		c.killed, c.exit, c.diagnostics = true, k.Exit, k.Diagnostics
 	}
@@ -265,11 +276,18 @@ func (c *Container) resume() {
 	c.mu.Unlock()
 	if s.launch != nil {
 		c.mgr.cfg.Devices.Restore(c.ID, c.gpus)
-		c.mgr.cfg.Localizer.Hold(c.request())
+		for _, l := range c.launches() {
+			c.mgr.cfg.Localizer.Hold(c.request(l))
+		}
 	}
+	defer c.resumeAdding()
 	switch {
 	case s.exit != nil:
 		c.fire(evExited)
+	case s.between() && s.kill == nil:
+		c.fire(evRelaunch)
+	case s.between():
+		c.fire(evKill)
 	case s.launch != nil:
 		c.fire(evReattach)
 		if s.kill != nil {
@@ -291,12 +309,15 @@ func (c *Container) startReattach() State {
 		switch {
 		case c.mgr.away.Err() != nil:
 		case err != nil:
-			c.exited(0, err)
-			c.step(evLaunchFailed)
+			if !c.turn.due() {
+				c.exited(0, err)
+			}
+			c.step(evExited)
 		default:
 			c.mgr.cfg.Log.Info("a container goes on", "container", c.ID, "pid", p.PID())
 			c.process = p
 			c.step(evLaunched)
+			c.catchUp()
 		}
 	})
 	return Launching
@@ -306,7 +327,7 @@ func (c *Container) startReattach() State {
 func (c *Container) reattach() (executor.Process, error) {
 	ctx := c.mgr.away
 	for {
-		p, err := c.exec.Reattach(ctx, c.task)
+		p, err := c.executor(c.task).Reattach(ctx, c.task)
 		if err == nil || errors.Is(err, executor.ErrLost) || ctx.Err() != nil {
 			return p, err
 		}
@@ -320,7 +341,7 @@ func (c *Container) reattach() (executor.Process, error) {
 
 // straggling is the process of a recovered container that had ended: some of it may be left.
 func (c *Container) straggling() executor.Process {
-	if c.saved == nil || c.saved.exit == nil || c.task == nil {
+	if c.saved == nil || c.task == nil || c.saved.exit == nil && !c.saved.between() {
 		return nil
 	}
 	p, err := c.reattach()
@@ -355,7 +376,8 @@ func (m *Manager) Leave(ctx context.Context) error {
 func (a *app) finished(containers []*Container) []FinishedContainer {
 	out := slices.Clone(a.ended)
 	for _, c := range containers {
-		f := FinishedContainer{c.ID, c.Status().Exit, c.Grant.Master}
+		s := c.Status()
+		f := FinishedContainer{c.ID, s.Exit, s.Spec.Grant.Master}
 		if !slices.ContainsFunc(out, func(o FinishedContainer) bool { return o.ID == c.ID }) {
 			out = append(out, f)
 		}

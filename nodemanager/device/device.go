@@ -37,6 +37,11 @@ func New(position int, gpus []GPU) *Set {
 // Counted reports whether the node counts GPUs, so that containers see only what they were given.
 func (s *Set) Counted() bool { return s.position >= 0 }
 
+// Same reports whether two sizes have the same number of devices.
+func (s *Set) Same(a, b yarn.Resource) bool {
+	return s.position < 0 || a[s.position] == b[s.position]
+}
+
 // Assign gives a container as many free devices as its resource says; a second call for the
 // same container returns the same ones.
 func (s *Set) Assign(c yarn.ContainerID, r yarn.Resource) ([]string, error) {

@@ -188,11 +188,8 @@ func linkLines(links []Link) ([]string, error) {
 	made := map[string]bool{}
 	sorted := slices.SortedFunc(slices.Values(links), func(a, b Link) int { return strings.Compare(a.Name, b.Name) })
 	for _, l := range sorted {
-		if path.IsAbs(l.Name) {
-			return nil, ErrDestination
-		}
-		if clean := path.Clean(l.Name); clean == "." || !filepath.IsLocal(clean) || strings.Contains(l.Name, "\x00") {
-			return nil, fmt.Errorf("%w to the work directory and inside it: link name %q leaves it", ErrDestination, l.Name)
+		if err := CheckLink(l.Name); err != nil {
+			return nil, err
 		}
 		if dir := path.Dir(l.Name); dir != "." && !made[dir] {
 			made[dir] = true
@@ -201,6 +198,17 @@ func linkLines(links []Link) ([]string, error) {
 		out = append(out, "ln -sf -- "+word(l.Target)+" "+word(l.Name))
 	}
 	return out, nil
+}
+
+// CheckLink refuses a link name that leads out of the work directory.
+func CheckLink(name string) error {
+	if path.IsAbs(name) {
+		return ErrDestination
+	}
+	if clean := path.Clean(name); clean == "." || !filepath.IsLocal(clean) || strings.Contains(name, "\x00") {
+		return fmt.Errorf("%w to the work directory and inside it: link name %q leaves it", ErrDestination, name)
+	}
+	return nil
 }
 
 // word makes s one word of bash in double quotes.

@@ -89,7 +89,7 @@ func (m *Monitor) look(ctx context.Context, now time.Time) {
 // check ends a container above twice a limit, or above it at two looks in a row: a process that
 // forks has for a moment twice its size. It returns whether a limit was passed.
 func (m *Monitor) check(c *container.Container, use executor.Usage, pid int) bool {
-	limit := c.Resource[yarn.Memory]
+	limit := c.Resource()[yarn.Memory]
 	virtual := int64(float64(limit) * m.cfg.Ratio)
 	if use.OOMKills > 0 {
 		c.Kill(yarn.ExitKilledExceededPMem, m.message(c, pid, use, "PHYSICAL", use.ResidentMB, limit, virtual, "yarn.nodemanager.resource.memory.enabled"))
@@ -111,7 +111,7 @@ func (m *Monitor) message(c *container.Container, pid int, use executor.Usage, k
 	m.cfg.Log.Warn("a container uses more memory than it was granted", "container", c.ID, "kind", kind, "used MB", used, "limit MB", limit)
 	return fmt.Sprintf("Container [pid=%d,containerID=%s] is running %dB beyond the '%s' memory limit. Current usage: %d MB of %d MB physical memory used; "+
 		"%d MB of %d MB virtual memory used. Killing container. Ask for more memory, or see the key %s.",
-		pid, c.ID, max(used-limit, 0)<<20, kind, use.ResidentMB, c.Resource[yarn.Memory], use.VirtualMB, virtual, key)
+		pid, c.ID, max(used-limit, 0)<<20, kind, use.ResidentMB, limit, use.VirtualMB, virtual, key)
 }
 
 // node reads the host's own use from /proc; where it cannot, it stays zero.

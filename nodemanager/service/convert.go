@@ -2,6 +2,7 @@ package service
 
 import (
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -34,7 +35,7 @@ func (s *Service) spec(l *yarnpb.ContainerLaunchContextProto, t *yarnpb.Containe
 			Created: time.UnixMilli(t.GetCreationTime()), Priority: t.GetPriority().GetPriority(), NodeLabels: t.GetNodeLabelExpression(),
 			Version: t.GetVersion(), Opportunistic: t.GetExecutionType() == yarnpb.ExecutionTypeProto_OPPORTUNISTIC,
 			AllocationRequestID: t.GetAllocationRequestId(), AllocationTags: t.GetAllocationTags(),
-			Master: t.GetContainerType() == yarnpb.ContainerTypeProto_APPLICATION_MASTER,
+			Master: t.ContainerType != nil && t.GetContainerType() == yarnpb.ContainerTypeProto_APPLICATION_MASTER,
 		},
 	}, nil
 }
@@ -46,6 +47,7 @@ func launchFrom(l *yarnpb.ContainerLaunchContextProto) (container.Launch, error)
 		return out, fmt.Errorf("credentials of the launch context: %w", err)
 	}
 	out.Credentials = credentials.Marshal()
+	out.Retry = retryFrom(l.GetContainerRetryContext())
 	for _, e := range l.GetEnvironment() {
 		out.Env[e.GetKey()] = e.GetValue()
 	}
@@ -55,14 +57,44 @@ func launchFrom(l *yarnpb.ContainerLaunchContextProto) (container.Launch, error)
 	for _, a := range l.GetApplication_ACLs() {
 		out.ACLs[strings.TrimPrefix(a.GetAccessType().String(), "APPACCESS_")] = a.GetAcl()
 	}
-	for _, r := range l.GetLocalResources() {
+	out.Resources, err = resourcesFrom(l.GetLocalResources())
+	return out, err
+}
+
+func retryFrom(p *yarnpb.ContainerRetryContextProto) container.Retry {
+	return container.Retry{Policy: container.RetryPolicy(p.GetRetryPolicy()), Codes: p.GetErrorCodes(), Max: int(p.GetMaxRetries()),
+		Interval: time.Duration(p.GetRetryInterval()) * time.Millisecond, Validity: milliseconds(p.GetFailuresValidityInterval())}
+}
+
+// milliseconds is a client's number as a duration; one that is too long is the longest.
+func milliseconds(n int64) time.Duration {
+	return time.Duration(min(n, math.MaxInt64/int64(time.Millisecond))) * time.Millisecond
+}
+
+func resourcesFrom(list []*yarnpb.StringLocalResourceMapProto) ([]localizer.Resource, error) {
+	var out []localizer.Resource
+	for _, r := range list {
 		x, err := resourceFrom(r)
 		if err != nil {
-			return out, err
+			return nil, err
 		}
-		out.Resources = append(out.Resources, x)
+		out = append(out, x)
 	}
 	return out, nil
+}
+
+// UpdateFrom is the size that a heartbeat's answer says for a container: in its token, else in itself.
+func UpdateFrom(p *yarnpb.ContainerProto, types *yarn.ResourceTypes) (container.Update, error) {
+	resource, version, kind := p.GetResource(), p.GetVersion(), p.GetExecutionType()
+	if p.GetContainerToken() != nil {
+		t, err := security.ParseContainerIdentifier(p.GetContainerToken().GetIdentifier())
+		if err != nil {
+			return container.Update{}, err
+		}
+		resource, version, kind = t.GetResource(), t.GetVersion(), t.GetExecutionType()
+	}
+	r, err := wire.ResourceFrom(resource, types)
+	return container.Update{Resource: r, Version: version, Opportunistic: kind == yarnpb.ExecutionTypeProto_OPPORTUNISTIC}, err
 }
 
 func resourceFrom(r *yarnpb.StringLocalResourceMapProto) (localizer.Resource, error) {
@@ -100,7 +132,7 @@ func StateProto(s container.State) (yarnpb.ContainerStateProto, yarnpb.Container
 		return yarnpb.ContainerStateProto_C_NEW, yarnpb.ContainerSubStateProto_CSS_SCHEDULED
 	case container.Localizing, container.Launching:
 		return yarnpb.ContainerStateProto_C_RUNNING, yarnpb.ContainerSubStateProto_CSS_SCHEDULED
-	case container.Running:
+	case container.Running, container.Reinitializing, container.Relaunching:
 		return yarnpb.ContainerStateProto_C_RUNNING, yarnpb.ContainerSubStateProto_CSS_RUNNING
 	case container.Done:
 		return yarnpb.ContainerStateProto_C_COMPLETE, yarnpb.ContainerSubStateProto_CSS_DONE
@@ -124,6 +156,12 @@ func executionType(g container.Grant) yarnpb.ExecutionTypeProto {
 		return yarnpb.ExecutionTypeProto_OPPORTUNISTIC
 	}
 	return yarnpb.ExecutionTypeProto_GUARANTEED
+}
+
+// ContainerProto is a container as a heartbeat tells of a greater size.
+func ContainerProto(s container.Spec, node yarn.NodeID, types *yarn.ResourceTypes) *yarnpb.ContainerProto {
+	return &yarnpb.ContainerProto{Id: wire.ContainerID(s.ID), NodeId: wire.NodeID(node), Resource: wire.Resource(s.Resource, types),
+		Priority: wire.Priority(s.Grant.Priority), ExecutionType: executionType(s.Grant).Enum(), Version: &s.Grant.Version}
 }
 
 // RegistrationProto is a container's status as a registration carries it.

@@ -11,6 +11,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"heddle/hadoop-proto/common"
 	yarnpb "heddle/hadoop-proto/yarn"
 	"heddle/hadoop/rpc"
 	"heddle/hadoop/security"
@@ -56,19 +57,16 @@ func (s *Service) Protocol() rpc.Protocol {
 			"getContainerStatuses":    rpc.Unary(s.getContainerStatuses),
 			"signalToContainer":       rpc.Unary(s.signalToContainer),
 			"getLocalizationStatuses": rpc.Unary(s.getLocalizationStatuses),
-		},
-		Missing: missing,
-	}
-}
 
-// missing names the methods that the protocol has and this server does not offer yet.
-func missing(method string) error {
-	switch method {
-	case "increaseContainersResource", "updateContainer", "localize", "reInitializeContainer", "restartContainer",
-		"rollbackLastReInitialization", "commitLastReInitialization":
-		return rpc.Exception(rpc.ClassYarn, "%s is not supported by this NodeManager yet", method)
+			"updateContainer":              rpc.Unary(s.updateContainer),
+			"increaseContainersResource":   rpc.Unary(s.increaseContainersResource),
+			"localize":                     rpc.Unary(s.localize),
+			"reInitializeContainer":        rpc.Unary(s.reInitializeContainer),
+			"restartContainer":             rpc.Unary(s.restartContainer),
+			"rollbackLastReInitialization": rpc.Unary(s.rollbackLastReInitialization),
+			"commitLastReInitialization":   rpc.Unary(s.commitLastReInitialization),
+		},
 	}
-	return nil
 }
 
 // caller is the NM token that opened the connection.
@@ -121,7 +119,7 @@ func tooMany(n int) error {
 func (s *Service) start(r *yarnpb.StartContainerRequestProto, nm *yarnpb.NMTokenIdentifierProto, attempt yarn.AttemptID, rmID int64) (yarn.ContainerID, error) {
 	t, err := s.cfg.Containers.Verify(security.TokenFromProto(r.GetContainerToken()))
 	if err != nil {
-		return claimedID(r), err
+		return claimedID(r.GetContainerToken()), err
 	}
 	id := wire.ContainerIDFrom(t.GetContainerId())
 	if err := tokens.SameApplication(attempt, id); err != nil {
@@ -149,8 +147,8 @@ func (s *Service) start(r *yarnpb.StartContainerRequestProto, nm *yarnpb.NMToken
 }
 
 // claimedID is the id inside a token that did not verify, for the answer only.
-func claimedID(r *yarnpb.StartContainerRequestProto) yarn.ContainerID {
-	t, err := security.ParseContainerIdentifier(r.GetContainerToken().GetIdentifier())
+func claimedID(p *commonpb.TokenProto) yarn.ContainerID {
+	t, err := security.ParseContainerIdentifier(p.GetIdentifier())
 	if err != nil {
 		return yarn.ContainerID{}
 	}
@@ -261,37 +259,4 @@ func (s *Service) signalToContainer(ctx context.Context, req *yarnpb.SignalConta
 		return nil, rpc.Exception(rpc.ClassYarn, "%v", err)
 	}
 	return &yarnpb.SignalContainerResponseProto{}, nil
-}
-
-func (s *Service) getLocalizationStatuses(ctx context.Context, req *yarnpb.GetLocalizationStatusesRequestProto) (*yarnpb.GetLocalizationStatusesResponseProto, error) {
-	_, attempt, err := caller(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if err := tooMany(len(req.GetContainerId())); err != nil {
-		return nil, err
-	}
-	resp := &yarnpb.GetLocalizationStatusesResponseProto{}
-	for _, p := range req.GetContainerId() {
-		id := wire.ContainerIDFrom(p)
-		c, err := s.find(attempt, id)
-		if err != nil {
-			resp.FailedRequests = append(resp.FailedRequests, failure(id, err))
-			continue
-		}
-		list := &yarnpb.ContainerLocalizationStatusesProto{ContainerId: p}
-		failed := c.Status().State == container.Done && c.Status().Exit == yarn.ExitInvalid
-		for name, pending := range c.Localizations() {
-			state := yarnpb.LocalizationStateProto_L_COMPLETED
-			switch {
-			case failed && pending:
-				state = yarnpb.LocalizationStateProto_L_FAILED
-			case pending:
-				state = yarnpb.LocalizationStateProto_L_PENDING
-			}
-			list.LocalizationStatuses = append(list.LocalizationStatuses, &yarnpb.LocalizationStatusProto{ResourceKey: &name, LocalizationState: &state})
-		}
-		resp.CntnLocalizationStatuses = append(resp.CntnLocalizationStatuses, list)
-	}
-	return resp, nil
 }

@@ -121,9 +121,19 @@ func (c *Containers) Verify(t security.Token) (*yarnpb.ContainerTokenIdentifierP
 	return id, nil
 }
 
+const refused = "Unauthorized request to start container. "
+
+// Fresh refuses a token after its expiry.
+func Fresh(id *yarnpb.ContainerTokenIdentifierProto, now time.Time) error {
+	if expiry := id.GetExpiryTimeStamp(); expiry < now.UnixMilli() {
+		return rpc.Exception(rpc.ClassYarn, refused+"\nThis token is expired. current time is %d found %d\nNote: System times on machines may be out of sync. Check system time and time zones.",
+			now.UnixMilli(), expiry)
+	}
+	return nil
+}
+
 // Claim allows one start with a verified token before its expiry.
 func (c *Containers) Claim(id *yarnpb.ContainerTokenIdentifierProto, now time.Time) error {
-	const refused = "Unauthorized request to start container. "
 	cid := wire.ContainerIDFrom(id.GetContainerId())
 	expiry := time.UnixMilli(id.GetExpiryTimeStamp())
 	c.mu.Lock()
@@ -137,9 +147,8 @@ func (c *Containers) Claim(id *yarnpb.ContainerTokenIdentifierProto, now time.Ti
 	if _, ok := c.started[cid]; ok {
 		return rpc.Exception(rpc.ClassYarn, refused+"\n Attempt to relaunch the same container with id %s.", cid)
 	}
-	if expiry.Before(now) {
-		return rpc.Exception(rpc.ClassYarn, refused+"\nThis token is expired. current time is %d found %d\nNote: System times on machines may be out of sync. Check system time and time zones.",
-			now.UnixMilli(), expiry.UnixMilli())
+	if err := Fresh(id, now); err != nil {
+		return err
 	}
 	if c.started == nil {
 		c.started = map[yarn.ContainerID]time.Time{}

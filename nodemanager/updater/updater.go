@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -56,6 +57,7 @@ type Config struct {
 	Version     string
 	Types       *yarn.ResourceTypes
 	Total       func() yarn.Resource // what this node offers
+	SetTotal    func(yarn.Resource)  // the ResourceManager's word on it
 	Physical    yarn.Resource
 	Manager     *container.Manager
 	NMTokens    *tokens.NM
@@ -213,6 +215,7 @@ func (u *Updater) register(ctx context.Context) error {
 	id := resp.GetRmIdentifier()
 	u.rm.Store(&id)
 	u.responseID = 0
+	u.setTotal(resp.GetResource())
 	u.cfg.Log.Info("registered", "node", u.cfg.Node, "resourcemanager", u.clients[u.current].Address(), "identifier", id, "version", resp.GetRmVersion())
 	u.cfg.Registered()
 	return nil
@@ -270,6 +273,10 @@ func (u *Updater) beat(ctx context.Context) error {
 		NodeStatus: u.status(statuses), LastKnownContainerTokenMasterKey: ck.Proto(), LastKnownNmTokenMasterKey: nk.Proto(),
 		LogAggregationReportsForApps: reportsProto(reports),
 	}
+	grown := u.cfg.Manager.Grown()
+	for _, s := range grown {
+		req.NodeStatus.IncreasedContainers = append(req.NodeStatus.IncreasedContainers, service.ContainerProto(s, u.cfg.Node, u.cfg.Types))
+	}
 	resp := &yarnpb.NodeHeartbeatResponseProto{}
 	if err := u.call(ctx, "nodeHeartbeat", req, resp); err != nil {
 		return err
@@ -282,6 +289,7 @@ func (u *Updater) beat(ctx context.Context) error {
 		return u.register(ctx)
 	}
 	u.cfg.Manager.Acknowledge(len(reports))
+	u.cfg.Manager.ToldGrown(grown)
 	u.responseID = resp.GetResponseId()
 	if ms := resp.GetNextHeartBeatInterval(); ms > 0 {
 		u.interval = time.Duration(ms) * time.Millisecond
@@ -305,12 +313,47 @@ func (u *Updater) apply(ctx context.Context, resp *yarnpb.NodeHeartbeatResponseP
 			c.Kill(yarn.ExitKilledByResourceManager, "Container Killed by ResourceManager")
 		}
 	}
+	for _, p := range slices.Concat(resp.GetContainersToUpdate(), resp.GetContainersToDecrease()) {
+		u.update(p)
+	}
+	u.setTotal(resp.GetResource())
 	for _, s := range resp.GetContainersToSignal() {
 		u.signal(ctx, s)
 	}
 	for _, p := range resp.GetApplicationsToCleanup() {
 		u.cfg.AppFinished(wire.AppIDFrom(p))
 	}
+}
+
+// update carries out another size of a container, of which the ResourceManager's list may tell after the AM.
+func (u *Updater) update(p *yarnpb.ContainerProto) {
+	id := wire.ContainerIDFrom(p.GetId())
+	c, err := u.cfg.Manager.Find(id)
+	if err != nil {
+		return // it has ended already
+	}
+	want, err := service.UpdateFrom(p, u.cfg.Types)
+	if err == nil && want.Version <= c.Status().Spec.Grant.Version {
+		return // the AM was here before
+	}
+	if err == nil {
+		err = c.Update(want)
+	}
+	if err != nil {
+		u.cfg.Log.Warn("a container does not get the size that the ResourceManager says", "container", id, "error", err)
+	}
+}
+
+func (u *Updater) setTotal(p *yarnpb.ResourceProto) {
+	if p == nil {
+		return
+	}
+	r, err := wire.ResourceFrom(p, u.cfg.Types)
+	if err != nil {
+		u.cfg.Log.Warn("the ResourceManager says what this node offers in types that are not known here", "error", err)
+		return
+	}
+	u.cfg.SetTotal(r)
 }
 
 func (u *Updater) signal(ctx context.Context, s *yarnpb.SignalContainerRequestProto) {

@@ -44,7 +44,7 @@ func (p *pages) info(w http.ResponseWriter, r *http.Request) {
 	}
 	build := "heddle " + p.Build
 	hadoophttp.Answer(w, r, http.StatusOK, "nodeInfo", nodeInfo{
-		HealthReport: h.Report, VmemAllocatedMB: int64(float64(p.Total[yarn.Memory]) * p.vmemRatio), PmemAllocatedMB: p.Total[yarn.Memory], VCoresAllocated: p.Total[yarn.VCores],
+		HealthReport: h.Report, VmemAllocatedMB: int64(float64(p.Total()[yarn.Memory]) * p.vmemRatio), PmemAllocatedMB: p.Total()[yarn.Memory], VCoresAllocated: p.Total()[yarn.VCores],
 		VmemCheck: p.VmemCheck, PmemCheck: p.PmemCheck, LastUpdate: h.At.UnixMilli(), ResourceTypes: strings.Join(types, ", "), Healthy: h.Healthy,
 		Version: p.Version, BuildVersion: build, HadoopVersion: p.Version, HadoopBuild: build,
 		ID: p.Node.String(), HostName: p.Node.Host, StartupTime: p.Started.UnixMilli(),
@@ -121,7 +121,7 @@ type containerInfo struct {
 
 // stateNames are Hadoop's names of the states.
 var stateNames = map[container.State]string{container.New: "NEW", container.Localizing: "LOCALIZING", container.Launching: "SCHEDULED",
-	container.Running: "RUNNING", container.Killing: "KILLING", container.Ending: "COMPLETING", container.Done: "DONE"}
+	container.Running: "RUNNING", container.Reinitializing: "REINITIALIZING", container.Relaunching: "RELAUNCHING", container.Killing: "KILLING", container.Ending: "COMPLETING", container.Done: "DONE"}
 
 func (p *pages) containerOf(s container.Status) containerInfo {
 	out := containerInfo{ID: s.Spec.ID.String(), State: stateNames[s.State], ExitCode: int32(s.Exit), Diagnostics: s.Diagnostics, User: s.Spec.User,

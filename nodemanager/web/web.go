@@ -34,7 +34,7 @@ type Config struct {
 	Shuffle              *shuffle.Server // nil without the service
 	RPC                  *rpc.Server
 	Types                *yarn.ResourceTypes
-	Total                yarn.Resource
+	Total                func() yarn.Resource
 	Node                 yarn.NodeID
 	HTTPPort             int
 	Version, Build       string
@@ -160,8 +160,9 @@ func (p *pages) read() reading {
 		default:
 			g.running++
 		}
-		g.memory += c.Resource[yarn.Memory]
-		g.vcores += c.Resource[yarn.VCores]
+		r := c.Resource()
+		g.memory += r[yarn.Memory]
+		g.vcores += r[yarn.VCores]
 	}
 	return g
 }
@@ -177,7 +178,7 @@ func (p *pages) registerBeans(b *hadoophttp.Beans) {
 			"tag.Context": "yarn", "tag.Hostname": host,
 			"ContainersLaunched": g.launched, "ContainersCompleted": g.completed, "ContainersFailed": g.failed, "ContainersKilled": g.killed,
 			"ContainersIniting": g.initing, "ContainersRunning": g.running, "AllocatedContainers": g.initing + g.running, "ApplicationsRunning": g.apps,
-			"AllocatedGB": g.memory >> 10, "AllocatedVCores": g.vcores, "AvailableGB": (p.Total[yarn.Memory] - g.memory) >> 10, "AvailableVCores": p.Total[yarn.VCores] - g.vcores,
+			"AllocatedGB": g.memory >> 10, "AllocatedVCores": g.vcores, "AvailableGB": (p.Total()[yarn.Memory] - g.memory) >> 10, "AvailableVCores": p.Total()[yarn.VCores] - g.vcores,
 			"BadLocalDirs": len(p.Dirs.AllLocal()) - len(p.Dirs.Local()), "BadLogDirs": len(p.Dirs.AllLog()) - len(p.Dirs.Log()),
 			"ContainerUsedMemGB": u.ContainersPhysicalMB >> 10, "ContainerUsedVMemGB": u.ContainersVirtualMB >> 10, "ContainerCpuUtilization": u.ContainersCPU,
 			"NodeUsedMemGB": u.NodePhysicalMB >> 10, "NodeUsedVMemGB": u.NodeVirtualMB >> 10, "NodeCpuUtilization": u.NodeCPU,

@@ -134,6 +134,13 @@ func TestMapReduceTaskIsTriedAgain(t *testing.T) {
 	ranWell(t, run, err, "completed successfully", "Failed map tasks=1")
 }
 
+// Hadoop's NMClientAsync changes a running container: its size, its resources, what it runs.
+func TestJavaClientChangesARunningContainer(t *testing.T) {
+	dir := t.TempDir()
+	run, err := shared.main.Java(limited(t, 2*time.Minute), "", "RunningContainers", dir)
+	ranWell(t, run, err, "all statements hold")
+}
+
 // Hadoop's client libraries: YarnClient, AMRMClient and NMClient in one program.
 func TestJavaClientLibraries(t *testing.T) {
 	run, err := shared.main.Java(limited(t, 2*time.Minute), "", "ClientLibraries")

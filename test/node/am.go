@@ -12,6 +12,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"heddle/hadoop-proto/common"
 	yarnpb "heddle/hadoop-proto/yarn"
 	"heddle/hadoop/conf"
 	"heddle/hadoop/security"
@@ -58,6 +59,7 @@ type Launch struct {
 	MemoryMB  int64
 	GPUs      int64
 	Logs      *yarnpb.LogAggregationContextProto
+	Retry     *yarnpb.ContainerRetryContextProto
 	// Edit changes the token's identifier before it is signed.
 	Edit func(*yarnpb.ContainerTokenIdentifierProto)
 }
@@ -66,6 +68,12 @@ type Launch struct {
 func (a *AM) Request(t testing.TB, l Launch) (yarn.ContainerID, *yarnpb.StartContainerRequestProto) {
 	t.Helper()
 	id := yarn.ContainerID{Attempt: a.Attempt, ID: a.last.Add(1)}
+	return id, &yarnpb.StartContainerRequestProto{ContainerLaunchContext: l.Context(), ContainerToken: a.Token(t, id, l)}
+}
+
+// Token is a container token signed by the ResourceManager.
+func (a *AM) Token(t testing.TB, id yarn.ContainerID, l Launch) *commonpb.TokenProto {
+	t.Helper()
 	key, _ := a.box.keys()
 	if l.MemoryMB == 0 {
 		l.MemoryMB = 256
@@ -85,7 +93,12 @@ func (a *AM) Request(t testing.TB, l Launch) (yarn.ContainerID, *yarnpb.StartCon
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &yarnpb.ContainerLaunchContextProto{Command: l.Commands, Tokens: security.NewCredentials().Marshal()}
+	return key.Token("ContainerToken", a.box.Node.String(), raw).Proto()
+}
+
+// Context is the launch context.
+func (l Launch) Context() *yarnpb.ContainerLaunchContextProto {
+	c := &yarnpb.ContainerLaunchContextProto{Command: l.Commands, Tokens: security.NewCredentials().Marshal(), ContainerRetryContext: l.Retry}
 	for k, v := range l.Env {
 		c.Environment = append(c.Environment, &yarnpb.StringStringMapProto{Key: &k, Value: &v})
 	}
@@ -98,7 +111,7 @@ func (a *AM) Request(t testing.TB, l Launch) (yarn.ContainerID, *yarnpb.StartCon
 	for k, v := range l.ACLs {
 		c.Application_ACLs = append(c.Application_ACLs, &yarnpb.ApplicationACLMapProto{AccessType: &k, Acl: &v})
 	}
-	return id, &yarnpb.StartContainerRequestProto{ContainerLaunchContext: c, ContainerToken: key.Token("ContainerToken", a.box.Node.String(), raw).Proto()}
+	return c
 }
 
 // Try asks the node to start a container and returns the node's refusal, if it refuses.

@@ -39,6 +39,7 @@ type RM struct {
 	unregistered  int
 	beats         int
 	statuses      map[yarn.ContainerID]*yarnpb.ContainerStatusProto
+	grown         []*yarnpb.ContainerProto
 	reports       []*yarnpb.LogAggregationReportProto
 	next          []func(*yarnpb.NodeHeartbeatResponseProto)
 	refuse        string // diagnostics of a SHUTDOWN at registration
@@ -99,6 +100,7 @@ func (r *RM) heartbeat(_ context.Context, req *yarnpb.NodeHeartbeatRequestProto)
 	for _, s := range req.GetNodeStatus().GetContainersStatuses() {
 		r.statuses[wire.ContainerIDFrom(s.GetContainerId())] = s
 	}
+	r.grown = append(r.grown, req.GetNodeStatus().GetIncreasedContainers()...)
 	r.reports = append(r.reports, req.GetLogAggregationReportsForApps()...)
 	resp := &yarnpb.NodeHeartbeatResponseProto{ResponseId: proto.Int32(req.GetNodeStatus().GetResponseId() + 1),
 		NodeAction: yarnpb.NodeActionProto_NORMAL.Enum(), NextHeartBeatInterval: proto.Int64(heartbeatMillis)}
@@ -181,6 +183,19 @@ func (r *RM) Status(id yarn.ContainerID) *yarnpb.ContainerStatusProto {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.statuses[id]
+}
+
+// Grown is every greater size that the node told of a container, in order.
+func (r *RM) Grown(id yarn.ContainerID) []*yarnpb.ContainerProto {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var out []*yarnpb.ContainerProto
+	for _, c := range r.grown {
+		if wire.ContainerIDFrom(c.GetId()) == id {
+			out = append(out, c)
+		}
+	}
+	return out
 }
 
 // LogReports are the log-upload reports of an application, in order.
