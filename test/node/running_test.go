@@ -243,7 +243,9 @@ func TestResourcesComeIntoARunningContainer(t *testing.T) {
 	if err := localize(t, am, id, map[string]*yarnpb.LocalResourceProto{"early": file("replaced")}); err != nil {
 		t.Fatal(err)
 	}
-	Until(t, "the newer one is there", func() bool { return localized(t, am, id)["early"].GetLocalizationState() == yarnpb.LocalizationStateProto_L_COMPLETED })
+	Until(t, "the newer one is there", func() bool {
+		return localized(t, am, id)["early"].GetLocalizationState() == yarnpb.LocalizationStateProto_L_COMPLETED
+	})
 	if err := localize(t, am, id, map[string]*yarnpb.LocalResourceProto{"second": file("second")}); err != nil {
 		t.Fatal(err)
 	}
