@@ -46,7 +46,7 @@ func TestAHostIsCutOffAndAMasterHangs(t *testing.T) {
 	if err := os.WriteFile(job, fmt.Appendf(nil, `{"jobName": "marks", "image": "none", "taskRoles": [{"name": "a", "memoryMB": 256, "command": "bash %s"}]}`, script), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	first, err := c.AddHost(ctx, 1, nil)
+	first, err := c.AddHost(ctx, 1, cluster.Heddle)
 	if err != nil {
 		t.Fatalf("%v\n%s", err, c.Logs())
 	}

@@ -123,13 +123,15 @@ func (c *Cluster) portsOpen(names ...string) error {
 	return nil
 }
 
+const nodeManagerClass = "org.apache.hadoop.yarn.server.nodemanager.NodeManager"
+
 // awaitNode is how long a node may take to register.
 const awaitNode = time.Minute
 
 // StartNM starts the NodeManager and waits until the ResourceManager counts an active node.
 func (c *Cluster) StartNM(ctx context.Context) error {
 	var err error
-	c.nm, err = c.daemon(c.options.NM, "nodemanager", "org.apache.hadoop.yarn.server.nodemanager.NodeManager")
+	c.nm, err = c.daemon(c.options.NM, "nodemanager", nodeManagerClass)
 	if err != nil {
 		return err
 	}
@@ -145,14 +147,14 @@ func (c *Cluster) StartNM(ctx context.Context) error {
 	})
 }
 
-// NodeState is the state of the node on host, as the ResourceManager's list of all nodes has it.
+// NodeState is the state of the node on host, RUNNING, UNHEALTHY or LOST.
 func (c *Cluster) NodeState(host string) (string, error) {
 	var list struct {
 		Nodes struct {
 			Node []struct{ NodeHostName, State string }
 		}
 	}
-	if err := c.GetJSON("/ws/v1/cluster/nodes?states=ALL", &list); err != nil {
+	if err := c.GetJSON("/ws/v1/cluster/nodes?states=RUNNING,UNHEALTHY,LOST", &list); err != nil {
 		return "", err
 	}
 	for _, n := range list.Nodes.Node {

@@ -67,9 +67,12 @@ func (c *Cluster) writeConf() error {
 		moveOutside(files["yarn-site.xml"])
 	}
 	for key, value := range c.options.Site {
-		file := "yarn-site.xml"
-		if !strings.HasPrefix(key, "yarn.") {
-			file = "core-site.xml"
+		file := "core-site.xml"
+		switch {
+		case strings.HasPrefix(key, "yarn."):
+			file = "yarn-site.xml"
+		case strings.HasPrefix(key, "mapreduce."): // core-site.xml is read before mapred-default.xml
+			file = "mapred-site.xml"
 		}
 		files[file][key] = value
 	}

@@ -25,7 +25,7 @@ func moveOutside(site map[string]string) {
 	site["yarn.nodemanager.hostname"] = Rendezvous
 }
 
-// Host is a machine of its own as far as the network goes: a network namespace with a NodeManager of ours in it.
+// Host is a machine of its own as far as the network goes: a network namespace with a NodeManager in it.
 type Host struct {
 	c       *Cluster
 	name    string
@@ -37,20 +37,27 @@ type Host struct {
 // elsewhere is a link-layer address that nobody has: what is sent there is lost without a word.
 const elsewhere = "02:00:00:00:00:ff"
 
-// AddHost makes the number'th host (1 to 200) of a cluster with Options.Outside and starts a NodeManager there with the cluster's configuration and site's
-// keys over it. It returns when the node is active. Close ends it.
-func (c *Cluster) AddHost(ctx context.Context, number int, site map[string]string) (*Host, error) {
+// AddHost makes the number'th host (1 to 200) of a cluster with Options.Outside and starts a NodeManager
+// of kind there, with the cluster's configuration. It returns when the node is active. Close ends it.
+func (c *Cluster) AddHost(ctx context.Context, number int, kind Kind) (*Host, error) {
 	h := &Host{c: c, name: fmt.Sprintf("hdl%d-%d", os.Getpid(), number), address: fmt.Sprintf("10.213.%d.2", number), gateway: fmt.Sprintf("10.213.%d.1", number)}
 	if err := h.connect(ctx); err != nil {
 		return nil, errors.Join(err, h.Close())
 	}
-	conf, err := h.writeConf(site)
+	conf, err := h.writeConf()
 	if err != nil {
 		return nil, errors.Join(err, h.Close())
 	}
 	env := []string{"HADOOP_CONF_DIR=" + conf, "YARN_CONF_DIR=" + conf, "HADOOP_LOG_DIR=" + filepath.Join(h.dir(), "daemon-logs")}
-	argv := append([]string{"nsenter", "--net=/run/netns/" + h.name}, c.options.Command...) // not ip, which hides the cgroups
-	if h.nm, err = start("nodemanager of "+h.name, filepath.Join(h.dir(), "nodemanager.log"), env, append(argv, "nodemanager")...); err != nil {
+	// not by ip, which hides the cgroups; names are known at once, and nobody waits for a name server out of reach
+	argv := []string{"nsenter", "--net=/run/netns/" + h.name, "unshare", "--mount", "sh", "-c",
+		"mount --bind " + h.dir() + "/hosts /etc/hosts && mount --bind /dev/null /etc/resolv.conf && exec \"$@\"", "sh"}
+	if kind == Java {
+		argv = append(argv, javaCommand(conf+":"+c.jars+"/*", nodeManagerClass)...)
+	} else {
+		argv = append(append(argv, c.options.Command...), "nodemanager")
+	}
+	if h.nm, err = start("nodemanager of "+h.name, filepath.Join(h.dir(), "nodemanager.log"), env, argv...); err != nil {
 		return nil, errors.Join(err, h.Close())
 	}
 	if err := h.nm.await(ctx, awaitNode, "register", func() error {
@@ -91,12 +98,22 @@ func (h *Host) ip(ctx context.Context, commands ...string) error {
 	return nil
 }
 
-func (h *Host) writeConf(site map[string]string) (string, error) {
+func (h *Host) writeConf() (string, error) {
 	conf, data := filepath.Join(h.dir(), "conf"), filepath.Join(h.dir(), "data")
 	if err := os.CopyFS(conf, os.DirFS(h.c.ConfDir())); err != nil {
 		return "", err
 	}
 	if err := os.MkdirAll(data, 0o755); err != nil {
+		return "", err
+	}
+	hosts := "127.0.0.1 localhost\n"
+	for _, a := range []string{h.address, h.gateway, Rendezvous} { // addresses are their own names, so that others find them too
+		hosts += a + " " + a + "\n"
+	}
+	if name, err := os.Hostname(); err == nil {
+		hosts += "127.0.1.1 " + name + "\n"
+	}
+	if err := os.WriteFile(filepath.Join(h.dir(), "hosts"), []byte(hosts), 0o644); err != nil {
 		return "", err
 	}
 	keys := h.c.yarnSite(data)
@@ -105,8 +122,7 @@ func (h *Host) writeConf(site map[string]string) (string, error) {
 	maps.DeleteFunc(keys, func(key, _ string) bool { return !strings.HasPrefix(key, "yarn.") })
 	maps.Copy(keys, map[string]string{"yarn.nodemanager.hostname": h.address, "yarn.nodemanager.address": h.address + ":45454",
 		"yarn.nodemanager.localizer.address": h.address + ":8040", "yarn.nodemanager.webapp.address": h.address + ":8042",
-		"yarn.nodemanager.linux-container-executor.cgroups.hierarchy": "/" + h.name, "yarn.nodemanager.aux-services": ""})
-	maps.Copy(keys, site)
+		"yarn.nodemanager.linux-container-executor.cgroups.hierarchy": "/" + h.name})
 	return conf, WriteXML(filepath.Join(conf, "yarn-site.xml"), keys)
 }
 
