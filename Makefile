@@ -18,6 +18,7 @@ agent: ## build the static agent that heddle embeds
 
 setup: ## fetch what the tests need (Hadoop's jars, packages), once, outside the tree
 	test/setup/tools.sh
+	test/setup/browser.sh
 	test/setup/hadoop.sh
 	test/setup/clients.sh 2.10.2 3.3.6 3.5.0
 
@@ -40,7 +41,7 @@ interop: build setup ## real Hadoop clients and daemons against ours, one line p
 	@set -o pipefail; engine=$$(test/setup/docker.sh host >/dev/null 2>&1 && echo running); \
 	[ -n "$$engine" ] || trap 'test/setup/docker.sh stop' EXIT; \
 	test/setup/docker.sh start && test/setup/docker.sh image || exit 1; \
-	HEDDLE_BINARY=$(CURDIR)/bin/heddle $(GO) test -tags interop -count=1 -p 1 -timeout 20m -json ./test/interop/... ./test/chaos/... ./test/rules/... ./test/sbin/... ./test/quickstart/... | $(GO) run ./test/lines
+	HEDDLE_BINARY=$(CURDIR)/bin/heddle $(GO) test -tags interop -count=1 -p 1 -timeout 20m -json ./test/interop/... ./test/chaos/... ./test/rules/... ./test/sbin/... ./test/browser/... ./test/quickstart/... | $(GO) run ./test/lines
 
 chaos: build setup ## kill daemons and ApplicationMasters CHAOS_KILLS times (50) at random moments of a workload; CHAOS_SEED repeats a run
 	@CHAOS_KILLS=$(or $(CHAOS_KILLS),50) HEDDLE_BINARY=$(CURDIR)/bin/heddle $(GO) test -tags interop -count=1 -v -timeout 25m -run TestChaos ./test/chaos

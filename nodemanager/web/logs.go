@@ -3,8 +3,6 @@ package web
 import (
 	"cmp"
 	"errors"
-	"fmt"
-	"html/template"
 	"io"
 	"net/http"
 	"os"
@@ -178,35 +176,12 @@ func (p *pages) logText(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-var logPage = template.Must(template.New("logs").Parse(`<!DOCTYPE html><html><head><meta charset="utf-8"><title>Logs for {{.ID}}</title></head><body>
-<h1>Logs for {{.ID}}</h1>{{range .Files}}<p><a href="{{.Link}}">{{.Name}}</a> : Total file length is {{.Size}} bytes.</p>{{else}}<p>No logs available for container {{.ID}}</p>{{end}}</body></html>
-`))
-
-func (p *pages) logPage(w http.ResponseWriter, r *http.Request) {
-	id, files, err := p.logsOf(r)
-	if err != nil {
-		hadoophttp.Fail(w, r, err)
+// logFile sends one log as plain text, or as a page to browsers; start is an offset, negative from the end.
+func (p *pages) logFile(w http.ResponseWriter, r *http.Request) {
+	if wantsPage(r) {
+		p.logView(w, r)
 		return
 	}
-	type row struct {
-		Name, Link string
-		Size       int64
-	}
-	data := struct {
-		ID    string
-		Files []row
-	}{ID: id.String()}
-	for _, f := range files {
-		data.Files = append(data.Files, row{f.name, fmt.Sprintf("/node/containerlogs/%s/%s/%s?start=-4096", id, r.PathValue("user"), f.name), f.size})
-	}
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	if err := logPage.Execute(w, data); err != nil {
-		p.Log.Debug("a page was not sent whole", "error", err)
-	}
-}
-
-// logFile sends one log as plain text; start is an offset, negative from the end.
-func (p *pages) logFile(w http.ResponseWriter, r *http.Request) {
 	_, files, err := p.logsOf(r)
 	if err != nil {
 		hadoophttp.Fail(w, r, err)
@@ -234,28 +209,5 @@ func (p *pages) logFile(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	if _, err := io.Copy(w, io.NewSectionReader(in, min(start, f.size), max(f.size-start, 0))); err != nil {
 		p.Log.Debug("a log was not sent whole", "file", f.name, "error", err)
-	}
-}
-
-var nodePage = template.Must(template.New("node").Parse(`<!DOCTYPE html><html><head><meta charset="utf-8"><title>NodeManager {{.Node}}</title></head><body>
-<h1>NodeManager {{.Node}}</h1><p>heddle {{.Build}}, as Hadoop {{.Version}}. {{if .Healthy}}Healthy.{{else}}Unhealthy: {{.Report}}{{end}}</p>
-<h2>Containers</h2><table><tr><th>Container</th><th>State</th><th>User</th><th>Memory MB</th><th>Cores</th></tr>
-{{range .Containers}}<tr><td><a href="/node/containerlogs/{{.ID}}/{{.User}}">{{.ID}}</a></td><td>{{.State}}</td><td>{{.User}}</td><td>{{.MemoryMB}}</td><td>{{.VCores}}</td></tr>
-{{else}}<tr><td colspan="5">none</td></tr>{{end}}</table></body></html>
-`))
-
-func (p *pages) page(w http.ResponseWriter, _ *http.Request) {
-	h := p.Health()
-	data := struct {
-		Node, Build, Version, Report string
-		Healthy                      bool
-		Containers                   []containerInfo
-	}{p.Node.String(), p.Build, p.Version, h.Report, h.Healthy, nil}
-	for _, c := range p.Manager.Containers() {
-		data.Containers = append(data.Containers, p.containerOf(c.Status()))
-	}
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	if err := nodePage.Execute(w, data); err != nil {
-		p.Log.Debug("a page was not sent whole", "error", err)
 	}
 }

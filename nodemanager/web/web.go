@@ -15,6 +15,7 @@ import (
 
 	"heddle/hadoop/conf"
 	hadoophttp "heddle/hadoop/http"
+	look "heddle/hadoop/http/pages"
 	"heddle/hadoop/rpc"
 	"heddle/hadoop/security"
 	"heddle/nodemanager/container"
@@ -54,6 +55,7 @@ type pages struct {
 	groups   func(string) []string
 	admins   security.ACL
 	elsewhere
+	site      *look.Site
 	vmemRatio float64 // virtual memory that a container may have for each byte of its grant
 }
 
@@ -104,10 +106,9 @@ func New(cfg Config) (http.Handler, error) {
 	m.HandleFunc("GET /ws/v1/node/auxiliaryservices", p.auxiliary)
 	m.HandleFunc("PUT /ws/v1/node/auxiliaryservices", p.auxiliary)
 	m.HandleFunc("PUT /ws/v1/node/", p.notBuilt)
-	m.HandleFunc("GET /node/containerlogs/{id}/{user}", p.orPages(p.logPage))
-	m.HandleFunc("GET /node/containerlogs/{id}/{user}/{file}", p.orPages(p.logFile))
-	m.HandleFunc("GET /node", p.page)
-	m.HandleFunc("GET /node/", p.page)
+	if err := p.registerPages(m); err != nil {
+		return nil, err
+	}
 	m.Handle("GET /{$}", http.RedirectHandler("/node", http.StatusFound))
 	return hadoophttp.CSRF(cfg.Conf, "yarn.nodemanager.webapp.rest-csrf", m)
 }

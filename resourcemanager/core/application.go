@@ -77,6 +77,7 @@ type application struct {
 	inSched   bool
 	logStates map[yarn.NodeID]LogState
 	cleaned   bool
+	lastEnded uint64 // 1 + the number of its last container in the history; 0: none
 }
 
 // usage integrates what an application holds over time.

@@ -65,6 +65,8 @@ type attempt struct {
 	am      *Grant
 	start   int64
 	finish  int64
+	// When the node had taken the AM's start, and when the AM registered; ms, 0 for what is not known (of before a restart).
+	launchedAt, registeredAt int64
 
 	host     string
 	rpcPort  int32
@@ -242,7 +244,8 @@ func (s *attemptStep) launched() attemptState {
 	if s.session == nil {
 		s.session = s.core.openAMSession(s.attempt)
 	}
-	s.session.Seen(s.core.now())
+	s.launchedAt = s.core.now()
+	s.session.Seen(s.launchedAt)
 	return attemptLaunched
 }
 
@@ -256,6 +259,9 @@ func (s *attemptStep) tooLate() attemptState {
 
 func (s *attemptStep) register() attemptState {
 	s.host, s.rpcPort, s.tracking = s.news.host, s.news.rpcPort, s.news.tracking
+	if s.launchedAt > 0 { // else it registers again, after a restart
+		s.registeredAt = s.core.now()
+	}
 	if s.app.state == appAccepted {
 		s.core.fireApp(s.app, appAttemptRegistered, appStep{attempt: s.attempt})
 	}

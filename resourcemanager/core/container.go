@@ -132,6 +132,7 @@ func (c *Core) endContainer(k *container, e containerEvent, status yarn.ExitStat
 	}
 	c.touchApp(a)
 	exit := Exit{ID: k.id, Node: k.node, Status: status, Diagnostics: diagnostics, Resource: k.resource}
+	c.history.add(k, exit, now)
 	if k.am {
 		c.forget(exit)
 		for _, t := range a.attempts {

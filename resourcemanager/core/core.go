@@ -75,6 +75,7 @@ type Core struct {
 	grantTimes []expiring                 // in order of granting
 	nextApp    atomic.Int32
 	counts     Counts
+	history    history
 
 	amSessions   sync.Map // yarn.AttemptID -> *AMSession
 	nodeSessions sync.Map // yarn.NodeID -> *NodeSession

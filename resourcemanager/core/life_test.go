@@ -1,6 +1,7 @@
 package core
 
 import (
+	"bytes"
 	"context"
 	"slices"
 	"strings"
@@ -518,4 +519,45 @@ func TestCallsAfterTheEnd(t *testing.T) {
 		}
 		w.start(Recovered{})
 	})
+}
+
+// The containers that ended last are remembered with their application, and only those.
+func TestEndedContainersAreRemembered(t *testing.T) {
+	within(t, nil, func(w *world) {
+		id := w.running(nil)
+		var last yarn.ContainerID
+		for range 3 {
+			g := w.asks(id, anywhere(1)).Grants[0]
+			w.exits(g, 3)
+			last = g.ID
+		}
+		list, err := w.core.Ended(context.Background(), id.Application, 2)
+		if err != nil || len(list) != 2 || list[0].ID != last || list[0].Exit != 3 || list[0].State != "COMPLETED" || list[0].Diagnostics != "it said so\n" || list[0].Finish < list[0].Created {
+			t.Fatalf("%+v, %v", list, err)
+		}
+		if e, ok, err := w.core.EndedContainer(context.Background(), list[1].ID); !ok || err != nil || e.ID != list[1].ID {
+			t.Errorf("%+v, %v, %v", e, ok, err)
+		}
+		if _, ok, _ := w.core.EndedContainer(context.Background(), w.amContainer(id.Application).ID); ok {
+			t.Error("the AM's container has not ended")
+		}
+	})
+	h, a, b := &history{}, &application{core: &Core{}}, &application{core: &Core{}}
+	count := func(a *application) (n int) {
+		h.of(a, func(EndedContainer) bool { n++; return true })
+		return n
+	}
+	for i := range 2 * remembered {
+		k := &container{app: a}
+		if i%4 == 0 {
+			k.app = b
+		}
+		h.add(k, Exit{Diagnostics: string(bytes.Repeat([]byte("ä"), saidMost))}, 1)
+		if i == 3 && (count(a) != 3 || count(b) != 1) {
+			t.Errorf("%d and %d of 4", count(a), count(b))
+		}
+	}
+	if count(a) != remembered*3/4 || count(b) != remembered/4 || len(h.ring) != remembered || len(h.ring[0].Diagnostics) > saidMost {
+		t.Errorf("%d and %d are remembered", count(a), count(b))
+	}
 }

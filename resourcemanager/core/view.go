@@ -80,11 +80,13 @@ type AttemptView struct {
 	ID            yarn.AttemptID
 	State         yarn.AttemptState
 	Start, Finish int64
-	Host          string
-	RPCPort       int32
-	TrackingURL   string
-	Diagnostics   string
-	AM            *Grant
+	// When its AM was started, and when it registered; ms, 0 where that is not so or not known (of before a restart).
+	Launched, Registered int64
+	Host                 string
+	RPCPort              int32
+	TrackingURL          string
+	Diagnostics          string
+	AM                   *Grant
 }
 
 // NodeView is a node at one moment.
@@ -174,7 +176,7 @@ func (a *application) view() *AppView {
 		v.Pending = a.core.sched.Why(a.sub.ID)
 	}
 	for _, t := range a.attempts {
-		v.Attempts = append(v.Attempts, AttemptView{ID: t.id, State: attemptStates[t.state], Start: t.start, Finish: t.finish,
+		v.Attempts = append(v.Attempts, AttemptView{ID: t.id, State: attemptStates[t.state], Start: t.start, Finish: t.finish, Launched: t.launchedAt, Registered: t.registeredAt,
 			Host: t.host, RPCPort: t.rpcPort, TrackingURL: t.tracking, Diagnostics: t.diag, AM: t.am})
 	}
 	if t := a.current; t != nil {

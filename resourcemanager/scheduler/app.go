@@ -87,14 +87,18 @@ func (s *Scheduler) Accepts(path, user string) error {
 	if q.stopped() {
 		return fmt.Errorf("Queue %s is STOPPED. Cannot accept submission of application", path)
 	}
-	limit := q.cfg.MaxApplications
-	if limit == 0 {
-		limit = int(scale(int64(s.cfg.MaxApplications), q.absCapacity, Million))
-	}
-	if limit > 0 && q.apps >= limit {
+	if limit := s.mostApps(q); limit > 0 && q.apps >= limit {
 		return fmt.Errorf("Queue %s already has %d applications, cannot accept submission of application", path, q.apps)
 	}
 	return nil
+}
+
+// mostApps is how many applications a leaf takes: its own limit, else its share of the cluster's. 0: no limit.
+func (s *Scheduler) mostApps(q *queue) int {
+	if q.cfg.MaxApplications > 0 {
+		return q.cfg.MaxApplications
+	}
+	return int(scale(int64(s.cfg.MaxApplications), q.absCapacity, Million))
 }
 
 func (s *Scheduler) join(a *app, q *queue, userName string) {

@@ -48,7 +48,7 @@ func (s *Scheduler) Headroom(id yarn.ApplicationID) yarn.Resource {
 // QueueInfo is one queue's configuration and use at one moment.
 type QueueInfo struct {
 	Path                   string
-	Config                 QueueConfig // without the children
+	Config                 QueueConfig // without the children; MaxApplications is the limit that holds
 	Leaf                   bool
 	State                  QueueState
 	Children               []string // paths
@@ -105,6 +105,7 @@ func (s *Scheduler) describe(q *queue) QueueInfo {
 		ReservedContainers: q.reserved.containers, Reserved: q.reserved.resource,
 	}
 	info.Config.Children = nil
+	info.Config.MaxApplications = s.mostApps(q)
 	for _, c := range q.children {
 		info.Children = append(info.Children, c.path)
 	}

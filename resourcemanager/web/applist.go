@@ -2,11 +2,9 @@ package web
 
 import (
 	"bytes"
-	"compress/gzip"
 	"io"
 	"net/http"
 	"slices"
-	"strings"
 
 	hadoophttp "heddle/hadoop/http"
 	"heddle/resourcemanager/core"
@@ -43,7 +41,7 @@ func (w *Web) apps(rw http.ResponseWriter, r *http.Request) {
 		}
 		return nil
 	}
-	out, finish := compressed(rw, r)
+	out, finish := hadoophttp.Compressed(rw, r)
 	if hadoophttp.WantsXML(r) {
 		rw.Header().Set("Content-Type", "application/xml;charset=utf-8")
 		err = xmlList(out, next)
@@ -132,28 +130,4 @@ func xmlList(out io.Writer, next func(func(appInfo) error) error) error {
 	b.WriteString("</apps>")
 	_, err = b.WriteTo(out)
 	return err
-}
-
-// compressed writes gzip to callers who take it: a list shrinks to a twentieth. finish ends the stream.
-func compressed(rw http.ResponseWriter, r *http.Request) (out io.Writer, finish func() error) {
-	rw.Header().Set("Vary", "Accept-Encoding")
-	if r.Method == http.MethodHead || !acceptsGzip(r.Header.Get("Accept-Encoding")) {
-		return rw, func() error { return nil }
-	}
-	rw.Header().Set("Content-Encoding", "gzip")
-	z, err := gzip.NewWriterLevel(rw, gzip.BestSpeed)
-	if err != nil { // the level is a legal one
-		panic(err)
-	}
-	return z, z.Close
-}
-
-func acceptsGzip(header string) bool {
-	for _, part := range strings.Split(header, ",") {
-		coding, q, _ := strings.Cut(part, ";")
-		if strings.EqualFold(strings.TrimSpace(coding), "gzip") {
-			return strings.ReplaceAll(q, " ", "") != "q=0"
-		}
-	}
-	return false
 }

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -54,9 +55,19 @@ func crowded(t testing.TB, n int32) http.Handler {
 		rec.Apps = append(rec.Apps, app)
 	}
 	log := slog.New(slog.DiscardHandler)
-	c := core.New(core.Config{ClusterTimestamp: 1, MaxAttempts: 1, MaxCompleted: 100_000}, sched, records.None{}, noLaunches{}, time.Now, log)
+	c := core.New(core.Config{ClusterTimestamp: 1, MaxAttempts: 1, MaxCompleted: 100_000, AMExpiry: time.Hour, NodeExpiry: time.Hour}, sched, records.None{}, noLaunches{}, time.Now, log)
 	c.Recover(rec)
-	h, err := New(&service.Service{Core: c, Settings: s, Clock: time.Now, Log: log, Access: &service.Access{Groups: func(string) []string { return nil }}}, nil, hadoophttp.Operator{})
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		c.Run(ctx)
+	}()
+	t.Cleanup(func() {
+		stop()
+		<-done
+	})
+	h, err := New(&service.Service{Core: c, Settings: s, Clock: time.Now, Log: log, Access: service.NewAccess(s, "rm", func(string) []string { return nil })}, nil, hadoophttp.Operator{})
 	if err != nil {
 		t.Fatal(err)
 	}

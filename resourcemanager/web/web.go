@@ -59,7 +59,7 @@ func New(s *service.Service, servers []*rpc.Server, operator hadoophttp.Operator
 	}
 	mux.HandleFunc("GET /isActive", func(rw http.ResponseWriter, _ *http.Request) { _, _ = rw.Write([]byte("I am Active!")) })
 	mux.Handle("GET /{$}", http.RedirectHandler("/cluster", http.StatusFound))
-	if err := w.pages(mux); err != nil {
+	if err := w.pages(mux, operator.LogDir != ""); err != nil {
 		return nil, err
 	}
 	checked, err := hadoophttp.CSRF(s.Settings.Conf, "yarn.resourcemanager.webapp.rest-csrf", mux)

@@ -385,11 +385,15 @@ func TestTheNodesPagesShowWhatRuns(t *testing.T) {
 		"/ws/v1/node/containers/" + id.String() + "/logs":               {`"containerLogsInfo"`, `"fileName":"stdout"`, `"fileSize":"8"`, `"logAggregationType":"LOCAL"`},
 		"/ws/v1/node/containers/" + id.String() + "/logs/stdout":        {"LogContents:\nvisible\n", "This log file belongs to a running container"},
 		"/ws/v1/node/containerlogs/" + id.String() + "/stdout?size=-4":  {"LogContents:\nble\n"},
-		"/node/containerlogs/" + id.String() + "/alice":                 {"stdout", "Total file length is 8 bytes."},
+		"/node/containerlogs/" + id.String() + "/alice":                 {"stdout", ">8<"},
 		"/node/containerlogs/" + id.String() + "/alice/stdout?start=-4": {"ble\n"},
-		"/node":                               {id.String(), "Healthy."},
-		"/metrics":                            {"heddle_nodemanager_containers_running 1", "heddle_nodemanager_containers_launched 1"},
-		"/conf?name=yarn.nodemanager.address": {"yarn.nodemanager.address"},
+		"/node":                 {b.Node.String(), "RUNNING"},
+		"/node/allContainers":   {id.String(), "alice"},
+		"/node/allApplications": {id.Attempt.Application.String()},
+		"/node/application/" + id.Attempt.Application.String(): {id.String()},
+		"/node/container/" + id.String():                       {id.Attempt.Application.String()},
+		"/metrics":                                             {"heddle_nodemanager_containers_running 1", "heddle_nodemanager_containers_launched 1"},
+		"/conf?name=yarn.nodemanager.address":                  {"yarn.nodemanager.address"},
 	} {
 		status, body := b.Get(t, path)
 		if status != 200 {
