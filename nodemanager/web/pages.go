@@ -105,7 +105,7 @@ func (p *pages) amount(r yarn.Resource) string {
 }
 
 func (p *pages) nodePage(r *http.Request) (look.Page, error) {
-	h, g, u, total := p.Health(), p.read(), p.Utilization(), p.Total
+	h, g, u, total := p.Health(), p.read(), p.Utilization(), p.Total()
 	d := factsData{Head: p.Node.String(), State: "RUNNING", Note: h.Report, Bad: !h.Healthy, Cards: []card{
 		{Figure: strconv.FormatInt(g.running, 10), Text: "containers running, " + strconv.FormatInt(g.initing, 10) + " starting", Path: pathContainers},
 		{Figure: strconv.FormatInt(g.apps, 10), Text: "applications", Path: pathApps},
