@@ -4,7 +4,7 @@ GO ?= go
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 
-.PHONY: help build agent quickstart cross setup test unit interop rules chaos soak bench proto lint clean
+.PHONY: help build agent quickstart cross setup test unit interop rules chaos soak hostile bench proto lint clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -41,13 +41,16 @@ interop: build setup ## real Hadoop clients and daemons against ours, one line p
 	@set -o pipefail; engine=$$(test/setup/docker.sh host >/dev/null 2>&1 && echo running); \
 	[ -n "$$engine" ] || trap 'test/setup/docker.sh stop' EXIT; \
 	test/setup/docker.sh start && test/setup/docker.sh image || exit 1; \
-	HEDDLE_BINARY=$(CURDIR)/bin/heddle $(GO) test -tags interop -count=1 -p 1 -timeout 20m -json ./test/interop/... ./test/chaos/... ./test/rules/... ./test/sbin/... ./test/browser/... ./test/quickstart/... | $(GO) run ./test/lines
+	HEDDLE_BINARY=$(CURDIR)/bin/heddle $(GO) test -tags interop -count=1 -p 1 -timeout 20m -json ./test/interop/... ./test/chaos/... ./test/rules/... ./test/hostile/... ./test/sbin/... ./test/browser/... ./test/quickstart/... | $(GO) run ./test/lines
 
 chaos: build setup ## kill daemons and ApplicationMasters CHAOS_KILLS times (50) at random moments of a workload; CHAOS_SEED repeats a run
 	@CHAOS_KILLS=$(or $(CHAOS_KILLS),50) HEDDLE_BINARY=$(CURDIR)/bin/heddle $(GO) test -tags interop -count=1 -v -timeout 25m -run TestChaos ./test/chaos
 
 soak: build setup ## 200 played nodes, one real one, applications coming and going for SOAK_MINUTES (60); no daemon may grow, nothing may be lost
 	@SOAK_MINUTES=$(or $(SOAK_MINUTES),60) HEDDLE_BINARY=$(CURDIR)/bin/heddle $(GO) test -tags interop -count=1 -v -timeout 0 -run TestSoak ./test/soak
+
+hostile: build setup ## attacks in full length, and what another client notices of them
+	@HOSTILE=full HEDDLE_BINARY=$(CURDIR)/bin/heddle $(GO) test -tags interop -count=1 -v -timeout 30m ./test/hostile
 
 bench: build ## calls per second, heartbeats, allocation, codecs, placement; then start-up time and memory of the daemons
 	@set -o pipefail; $(GO) test -p 1 -run '^$$' -bench . -benchtime 1s ./hadoop/rpc ./hadoop/security ./yarn/wire ./persist ./resourcemanager/... | grep -E '^(Benchmark|pkg:|FAIL|panic)'

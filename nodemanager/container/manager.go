@@ -232,8 +232,8 @@ func (m *Manager) disown(c *Container) {
 }
 
 func (m *Manager) check(s Spec) error {
-	if s.User == "" || s.User == "." || s.User == ".." || strings.ContainsAny(s.User, "/\x00") {
-		return fmt.Errorf("user name %q cannot have directories", s.User)
+	if s.User == "" || s.User == "." || s.User == ".." || strings.ContainsAny(s.User, "/\x00") || len(s.User) > maxName {
+		return fmt.Errorf("user name %.300q cannot have directories", s.User)
 	}
 	for name := range s.Launch.Service {
 		if !m.cfg.Aux.Known(name) {
@@ -327,6 +327,9 @@ func (m *Manager) Remove(id yarn.ContainerID) {
 		}
 	}
 }
+
+// maxName is the longest name of a file, in bytes, on every file system that matters.
+const maxName = 255
 
 const keepRemoved = 10 * time.Minute
 

@@ -21,24 +21,44 @@ import (
 // maxLink bounds a link's target inside a zip.
 const maxLink = 4096
 
+// An archive may unpack to bombRatio times its own size, and to bombFloor in any case; an entry counts as entryBytes beside
+// its content. What is larger is taken for one that was made to fill disks: whole file systems of zeros compress about a
+// thousandfold, software and data seldom more than twentyfold.
+const (
+	bombRatio  = 200
+	bombFloor  = 1 << 30
+	entryBytes = 1 << 10
+)
+
+func allowance(size int64) int64 { return max(bombFloor, size*bombRatio) }
+
 // unpacker writes an archive's entries below root. Links may point anywhere, but nothing is
 // ever written through one that leaves root: os.Root refuses it.
 type unpacker struct {
 	root *os.Root
 	dir  string // for messages
 	ctx  context.Context
+	left int64 // bytes that may still be written
 }
 
-func newUnpacker(ctx context.Context, dir string) (*unpacker, error) {
+// newUnpacker makes dir for an archive of size bytes.
+func newUnpacker(ctx context.Context, dir string, size int64) (*unpacker, error) {
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		return nil, err
 	}
 	root, err := os.OpenRoot(dir)
-	return &unpacker{root, dir, ctx}, err
+	return &unpacker{root, dir, ctx, allowance(size)}, err
 }
 
-// local checks that an entry's name stays inside.
+func (u *unpacker) bomb() error {
+	return fmt.Errorf("expanding into %s would take more than %d times the archive's size and more than %d MB: it is taken for a bomb", u.dir, bombRatio, bombFloor>>20)
+}
+
+// local checks that an entry's name stays inside, and counts the entry.
 func (u *unpacker) local(name string) (string, error) {
+	if u.left -= entryBytes; u.left < 0 {
+		return "", u.bomb()
+	}
 	clean := path.Clean(strings.TrimLeft(name, "/"))
 	if !filepath.IsLocal(clean) {
 		return "", fmt.Errorf("expanding %s would create file outside of %s", name, u.dir)
@@ -64,10 +84,11 @@ func (u *unpacker) file(name string, mode iofs.FileMode, r io.Reader) error {
 	if err != nil {
 		return err
 	}
-	if _, err := io.Copy(out, cancelable{u.ctx, r}); err != nil {
-		return errors.Join(err, out.Close())
+	n, err := io.Copy(out, io.LimitReader(cancelable{u.ctx, r}, u.left+1))
+	if u.left -= n; err == nil && u.left < 0 {
+		err = u.bomb()
 	}
-	return out.Close()
+	return errors.Join(err, out.Close())
 }
 
 func (u *unpacker) link(name, target string) error {
@@ -103,7 +124,7 @@ func (f *fetcher) untar(ctx context.Context, fsys fs.FileSystem, info fs.Info, t
 		}
 		r = z
 	}
-	u, err := newUnpacker(ctx, to)
+	u, err := newUnpacker(ctx, to, info.Size)
 	if err != nil {
 		return err
 	}
@@ -168,7 +189,7 @@ func (f *fetcher) unzip(ctx context.Context, fsys fs.FileSystem, info fs.Info, t
 		return fmt.Errorf("%s is no zip archive: %w", info.Name(), err)
 	}
 	defer z.Close() //nolint:errcheck // only read
-	u, err := newUnpacker(ctx, to)
+	u, err := newUnpacker(ctx, to, info.Size)
 	if err != nil {
 		return err
 	}

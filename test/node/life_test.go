@@ -328,6 +328,7 @@ func TestRequestsThatAreRefused(t *testing.T) {
 		{"a token of another application", Launch{Edit: func(x *yarnpb.ContainerTokenIdentifierProto) { x.ContainerId = wire.ContainerID(other) }}, "was used for starting container with container token issued for application attempt"},
 		{"an unknown service", Launch{Service: map[string][]byte{"spark_shuffle": {1}}}, "The auxService:spark_shuffle does not exist"},
 		{"a user name that leaves its folder", Launch{Edit: func(x *yarnpb.ContainerTokenIdentifierProto) { x.AppSubmitter = new("../root") }}, "cannot have directories"},
+		{"a user name that no folder can have", Launch{Edit: func(x *yarnpb.ContainerTokenIdentifierProto) { x.AppSubmitter = new(strings.Repeat("a", 256)) }}, "cannot have directories"},
 		{"docker where it is not allowed", Launch{Env: map[string]string{"YARN_CONTAINER_RUNTIME_TYPE": "docker"}}, "add docker to yarn.nodemanager.runtime.linux.allowed-runtimes"},
 		{"another runtime", Launch{Env: map[string]string{"YARN_CONTAINER_RUNTIME_TYPE": "runc"}}, "YARN_CONTAINER_RUNTIME_TYPE=runc is not supported"},
 		{"a resource without a type", Launch{Resources: map[string]*yarnpb.LocalResourceProto{"x": {Resource: &yarnpb.URLProto{File: new("/x")}}}}, "Null resource type for local resource x"},

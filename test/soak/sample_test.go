@@ -3,16 +3,13 @@
 package soak
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"io/fs"
-	"net/http"
-	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
-	"time"
+
+	"heddle/test/cluster"
 )
 
 // figure is one thing that must not grow.
@@ -40,15 +37,7 @@ type daemon struct {
 
 // look takes one sample.
 func (d *daemon) look() error {
-	rss, err := statusKB(d.pid, "VmRSS:")
-	if err != nil {
-		return err
-	}
-	metrics, err := d.metrics("go_memstats_heap_inuse_bytes", "go_goroutines")
-	if err != nil {
-		return err
-	}
-	fds, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", d.pid))
+	u, err := cluster.UsageOf(d.pid, d.web)
 	if err != nil {
 		return err
 	}
@@ -63,7 +52,7 @@ func (d *daemon) look() error {
 	if d.samples == nil {
 		d.samples = make([][]float64, len(figures))
 	}
-	for i, v := range []float64{float64(rss) * 1024, metrics[0], metrics[1], float64(len(fds)), float64(disk)} {
+	for i, v := range []float64{float64(u.RSS), float64(u.Heap), float64(u.Goroutines), float64(u.Descriptors), float64(disk)} {
 		d.samples[i] = append(d.samples[i], v)
 	}
 	return nil
@@ -77,46 +66,6 @@ func (d *daemon) line(n int) string {
 		fmt.Fprintf(&b, "  %s %.0f", f.name, median(s[max(0, len(s)-n):])/f.unit)
 	}
 	return d.name + b.String()
-}
-
-func statusKB(pid int, name string) (int64, error) {
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	if err != nil {
-		return 0, err
-	}
-	for line := range strings.Lines(string(b)) {
-		if f := strings.Fields(line); len(f) >= 2 && f[0] == name {
-			return strconv.ParseInt(f[1], 10, 64)
-		}
-	}
-	return 0, fmt.Errorf("process %d has no %s", pid, name)
-}
-
-var web = &http.Client{Timeout: 10 * time.Second}
-
-func (d *daemon) metrics(names ...string) ([]float64, error) {
-	resp, err := web.Get("http://" + d.web + "/metrics")
-	if err != nil {
-		return nil, err
-	}
-	defer resp.Body.Close()
-	found := map[string]float64{}
-	for lines := bufio.NewScanner(resp.Body); lines.Scan(); {
-		if f := strings.Fields(lines.Text()); len(f) == 2 {
-			if v, err := strconv.ParseFloat(f[1], 64); err == nil {
-				found[f[0]] = v
-			}
-		}
-	}
-	var out []float64
-	for _, n := range names {
-		v, ok := found[n]
-		if !ok {
-			return nil, fmt.Errorf("%s's /metrics has no %s", d.name, n)
-		}
-		out = append(out, v)
-	}
-	return out, nil
 }
 
 // size is what lies under dir, in bytes; what goes away meanwhile does not count.
