@@ -9,12 +9,17 @@ import (
 
 // Compressed writes gzip to callers who take it: lists shrink to a twentieth. finish ends the stream.
 func Compressed(rw http.ResponseWriter, r *http.Request) (out io.Writer, finish func() error) {
+	return CompressedInto(rw, rw, r)
+}
+
+// CompressedInto is Compressed for what goes to body on its way to the caller.
+func CompressedInto(body io.Writer, rw http.ResponseWriter, r *http.Request) (out io.Writer, finish func() error) {
 	rw.Header().Set("Vary", "Accept-Encoding")
 	if r.Method == http.MethodHead || !acceptsGzip(r.Header.Get("Accept-Encoding")) {
-		return rw, func() error { return nil }
+		return body, func() error { return nil }
 	}
 	rw.Header().Set("Content-Encoding", "gzip")
-	z, err := gzip.NewWriterLevel(rw, gzip.BestSpeed)
+	z, err := gzip.NewWriterLevel(body, gzip.BestSpeed)
 	if err != nil { // the level is a legal one
 		panic(err)
 	}

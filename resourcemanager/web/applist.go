@@ -41,7 +41,12 @@ func (w *Web) apps(rw http.ResponseWriter, r *http.Request) {
 		}
 		return nil
 	}
-	out, finish := hadoophttp.Compressed(rw, r)
+	if w.turns.take(r.Context()) != nil {
+		return // the caller is gone
+	}
+	body := &inTurn{turns: w.turns, ctx: r.Context(), out: rw}
+	defer body.done()
+	out, finish := hadoophttp.CompressedInto(body, rw, r)
 	if hadoophttp.WantsXML(r) {
 		rw.Header().Set("Content-Type", "application/xml;charset=utf-8")
 		err = xmlList(out, next)
@@ -51,6 +56,9 @@ func (w *Web) apps(rw http.ResponseWriter, r *http.Request) {
 	}
 	if err == nil {
 		err = finish()
+	}
+	if err == nil {
+		err = body.Flush()
 	}
 	if err != nil {
 		w.service.Log.Debug("an application list was not sent whole", "error", err)
