@@ -231,7 +231,7 @@ func (n *node) openContainers() error {
 		FilesPerDir: n.filesPerDir, Journal: n.journal, Now: time.Now, Log: n.log})
 	n.onClose(n.local.Close)
 	cfg := container.Config{
-		Dirs: n.dirs, Localizer: n.local, Aux: services{n.shuffler}, Devices: n.devices, LogRetention: n.logRetention, Journal: n.journal,
+		Dirs: n.dirs, Localizer: n.local, Aux: services{n.shuffler}, Devices: n.devices, LogRetention: n.logRetention, KeepLogs: n.keepLocalLogs, Journal: n.journal,
 		Process: n.exec, Account: n.accounts.of,
 		Node: func() yarn.NodeID { return n.id }, HTTPPort: func() int { return n.httpPort },
 		HomeDir: n.homeDir, AdminEnv: n.adminEnv, Whitelist: n.whitelist, HostEnv: environ(), Java: &launch.Java{},
@@ -244,10 +244,11 @@ func (n *node) openContainers() error {
 	}
 	if n.aggregate {
 		cfg.Uploader = aggregation.New(aggregation.Config{Dirs: n.dirs, Dialer: n.dialer, Layout: n.layout, Codec: n.codec, SystemUser: n.user,
-			Node: cfg.Node, Now: time.Now, Retry: 10 * time.Second, Log: n.log})
+			Node: cfg.Node, Now: time.Now, Policy: n.logPolicy, Retry: time.Second, Patience: n.logRetention, SizeLimit: n.logUploadLimit,
+			Rolling: n.rollInterval, FilesPerApp: n.rollFiles, KeepLocal: n.keepLocalLogs, Log: n.log})
 	}
 	n.manager = container.NewManager(cfg)
-	n.watch = monitor.New(monitor.Config{Manager: n.manager, Interval: n.monitorInterval, Physical: n.pmemCheck, Virtual: n.vmemCheck, Ratio: n.vmemRatio, Log: n.log})
+	n.watch = monitor.New(monitor.Config{Manager: n.manager, Interval: n.monitorInterval, Physical: n.pmemCheck, Virtual: n.vmemCheck, Ratio: n.vmemRatio, Logs: n.logLimits, Log: n.log})
 	return nil
 }
 

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"heddle/hadoop/conf"
+	"heddle/nodemanager/aggregation"
 	"heddle/nodemanager/dirs"
 	"heddle/nodemanager/monitor"
 	"heddle/yarn"
@@ -56,9 +57,15 @@ type settings struct {
 	logRetention         time.Duration
 	layout               logs.Layout
 	codec                logs.Compression
+	logPolicy            aggregation.Policy
+	rollInterval         time.Duration
+	rollFiles            int
+	keepLocalLogs        bool
+	logUploadLimit       int64
 	monitorInterval      time.Duration
 	pmemCheck, vmemCheck bool
 	vmemRatio            float64
+	logLimits            monitor.LogLimits
 	accounts             accounts
 	gpus                 bool
 	aclEnabled           bool
@@ -174,6 +181,11 @@ func (s *settings) readContainers(v *conf.Values) {
 	s.monitorInterval = v.Duration("yarn.nodemanager.container-monitor.interval-ms", v.Duration("yarn.nodemanager.resource-monitor.interval-ms", 3*second, millisecond), millisecond)
 	s.pmemCheck = v.Bool("yarn.nodemanager.pmem-check-enabled", true)
 	s.vmemCheck = v.Bool("yarn.nodemanager.vmem-check-enabled", true)
+	const logs = "yarn.nodemanager.container-log-monitor."
+	if v.Bool(logs+"enable", false) {
+		s.logLimits = monitor.LogLimits{Interval: v.Duration(logs+"interval-ms", 60*second, millisecond),
+			DirBytes: v.Int64(logs+"dir-size-limit-bytes", 1e9), TotalBytes: v.Int64(logs+"total-size-limit-bytes", 1e10)}
+	}
 	s.vmemRatio = v.Float("yarn.nodemanager.vmem-pmem-ratio", 2.1)
 }
 
@@ -187,10 +199,27 @@ func (s *settings) readLogs(v *conf.Values) {
 	s.logDirMode = fs.FileMode(mode)
 	s.aggregate = v.Bool("yarn.log-aggregation-enable", false)
 	s.logRetention = v.Duration("yarn.nodemanager.log.retain-seconds", 10800*second, second)
+	s.readUploads(v)
 	s.layout = logs.NewLayout(v.String("yarn.nodemanager.remote-app-log-dir", "/tmp/logs"), v.String("yarn.nodemanager.remote-app-log-dir-suffix", "logs"))
 	if s.codec, err = logs.ParseCompression(v.String("yarn.nodemanager.log-aggregation.compression-type", "none")); err != nil {
 		v.Fail(fmt.Errorf("yarn.nodemanager.log-aggregation.compression-type: %w", err))
 	}
+}
+
+func (s *settings) readUploads(v *conf.Values) {
+	const key = "yarn.nodemanager.log-aggregation."
+	s.logPolicy = aggregation.Policy{Class: v.String(key+"policy.class", ""), Parameters: v.String(key+"policy.parameters", "")}
+	if err := s.logPolicy.Check(); err != nil {
+		v.Fail(fmt.Errorf("%spolicy.class: %w", key, err))
+	}
+	const roll = key + "roll-monitoring-interval-seconds"
+	s.rollInterval = max(v.Duration(roll, 0, second), 0)
+	if s.rollInterval > 0 { // too short a one makes a file each time that every reader must open
+		s.rollInterval = max(s.rollInterval, v.Duration(roll+".min", 3600*second, second))
+	}
+	s.rollFiles = v.Int(key+"num-log-files-per-app", 30)
+	s.keepLocalLogs = !v.Bool("yarn.log-aggregation.enable-local-cleanup", true)
+	s.logUploadLimit = v.Int64(key+"container-size-limit-mb", 0) << 20
 }
 
 // readResources says what the node offers: from the configuration, else from the hardware where

@@ -1,25 +1,18 @@
-// Package aggregation uploads the logs of ended applications to the cluster's file
-// system, one file per application and node, which unmodified `yarn logs` reads.
+// Package aggregation uploads the logs of ended applications, and where they want it of running
+// ones, to the cluster's file system, in files per application and node which unmodified `yarn logs` reads.
 package aggregation
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	iofs "io/fs"
 	"log/slog"
-	"os"
 	"path"
-	"path/filepath"
-	"regexp"
-	"slices"
 	"strconv"
-	"strings"
-	"syscall"
+	"sync/atomic"
 	"time"
 
-	"heddle/executor"
 	"heddle/hadoop/fs"
 	"heddle/nodemanager/container"
 	"heddle/nodemanager/dirs"
@@ -41,122 +34,149 @@ type Config struct {
 	SystemUser string // makes the root directory where it is missing
 	Node       func() yarn.NodeID
 	Now        func() time.Time
-	Retry      time.Duration // between two attempts
-	Log        *slog.Logger
+	Policy     Policy        // of applications that name none
+	Retry      time.Duration // the first pause between two attempts; the next are longer
+	Patience   time.Duration // how long an upload that fails is tried again
+	// SizeLimit is how many bytes of one container are uploaded; 0: all.
+	SizeLimit   int64
+	Rolling     time.Duration // how often logs of running applications are uploaded; 0: never
+	FilesPerApp int           // that rolling keeps
+	KeepLocal   bool          // do not remove local files
+	Log         *slog.Logger
 }
 
 // Uploader implements container.Uploader.
-type Uploader struct{ cfg Config }
+type Uploader struct {
+	cfg   Config
+	slots chan struct{} // uploads at a time
+	root  atomic.Bool   // the root directory is there
+}
+
+// atATime bounds the uploads that go on together, so that many applications that end at once do not
+// need as many connections.
+const atATime = 32
+
+// maxPause bounds the pause between two attempts.
+const maxPause = 5 * time.Minute
 
 // New returns an Uploader.
-func New(cfg Config) *Uploader { return &Uploader{cfg} }
+func New(cfg Config) *Uploader { return &Uploader{cfg: cfg, slots: make(chan struct{}, atATime)} }
 
-// attempts bounds how often an upload is tried.
-const attempts = 4
-
-// Upload writes the application's file, with a few attempts where the file system fails.
+// Upload writes the application's file. Where the file system fails it tries again, in longer and longer
+// pauses, for as long as logs are kept; what the application got wrong fails at once.
 func (u *Uploader) Upload(ctx context.Context, app container.FinishedApp) error {
-	chosen, err := choose(app)
+	f, err := newFilter(app.Logs.Include, app.Logs.Exclude)
 	if err != nil {
 		return err
 	}
-	if len(chosen) == 0 {
-		return nil
+	chosen, err := u.choose(app)
+	if err != nil || len(chosen) == 0 {
+		return err
 	}
-	for try := 1; ; try++ {
-		err := u.upload(app, chosen)
-		if err == nil || try == attempts {
+	began := u.cfg.Now()
+	for pause := u.cfg.Retry; ; pause = min(2*pause, maxPause) {
+		err := u.one(ctx, app, chosen, f)
+		if err == nil || u.cfg.Now().Sub(began) >= u.cfg.Patience {
 			return err
 		}
-		u.cfg.Log.Warn("logs could not be uploaded; it is tried again", "application", app.ID, "error", err)
+		u.cfg.Log.Warn("logs could not be uploaded; it is tried again", "application", app.ID, "pause", pause, "error", err)
 		select {
 		case <-ctx.Done():
 			return errors.Join(err, ctx.Err())
-		case <-time.After(u.cfg.Retry):
+		case <-time.After(pause):
 		}
 	}
 }
 
-// policies are Hadoop's aggregation policies that need nothing but the exit status.
-var policies = map[string]func(container.FinishedContainer) bool{
-	"":                                            func(container.FinishedContainer) bool { return true },
-	"AllContainerLogAggregationPolicy":            func(container.FinishedContainer) bool { return true },
-	"NoneContainerLogAggregationPolicy":           func(container.FinishedContainer) bool { return false },
-	"AMOnlyLogAggregationPolicy":                  func(c container.FinishedContainer) bool { return c.Master },
-	"FailedContainerLogAggregationPolicy":         failed,
-	"FailedOrKilledContainerLogAggregationPolicy": func(c container.FinishedContainer) bool { return c.Exit != yarn.ExitSuccess },
-	"AMOrFailedContainerLogAggregationPolicy":     func(c container.FinishedContainer) bool { return c.Master || failed(c) },
-}
-
-func failed(c container.FinishedContainer) bool {
-	return c.Exit != yarn.ExitSuccess && c.Exit != yarn.ExitForceKilled && c.Exit != yarn.ExitTerminated
-}
-
-// choose applies the application's policy; an unknown one fails rather than lose logs in silence.
-func choose(app container.FinishedApp) ([]container.FinishedContainer, error) {
-	name := app.Logs.Policy[strings.LastIndexByte(app.Logs.Policy, '.')+1:]
-	wanted, ok := policies[name]
-	if !ok {
-		return nil, fmt.Errorf("log aggregation policy %s is not supported; known are %v", app.Logs.Policy, slices.Sorted(keys(policies)))
+func (u *Uploader) one(ctx context.Context, app container.FinishedApp, chosen []container.FinishedContainer, f *filter) error {
+	select {
+	case u.slots <- struct{}{}:
+		defer func() { <-u.slots }()
+	case <-ctx.Done():
+		return ctx.Err()
 	}
-	var out []container.FinishedContainer
-	for _, c := range app.Containers {
-		if wanted(c) {
-			out = append(out, c)
+	_, err := u.upload(app, chosen, f, false)
+	return err
+}
+
+// upload writes <node>.tmp and renames it when it is complete. It returns what it wrote.
+func (u *Uploader) upload(app container.FinishedApp, chosen []container.FinishedContainer, f *filter, rolling bool) (done []*part, err error) {
+	if rolling || len(app.Uploaded) > 0 {
+		if news, err := u.news(app, chosen, f, rolling); err != nil || !news {
+			return nil, err
 		}
-	}
-	slices.SortFunc(out, func(a, b container.FinishedContainer) int { return a.ID.Compare(b.ID) })
-	return out, nil
-}
-
-func keys[V any](m map[string]V) func(func(string) bool) {
-	return func(yield func(string) bool) {
-		for k := range m {
-			if !yield(k) {
-				return
-			}
-		}
-	}
-}
-
-// upload writes <node>.tmp and renames it when it is complete.
-func (u *Uploader) upload(app container.FinishedApp, chosen []container.FinishedContainer) (err error) {
-	filter, err := newFilter(app.Logs)
-	if err != nil {
-		return err
 	}
 	if err := u.makeRoot(); err != nil {
-		return err
+		return nil, err
 	}
 	fsys, root, err := u.cfg.Dialer.Open(u.cfg.Layout.Root, app.User)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer func() { err = errors.Join(err, fsys.Close()) }()
 	layout := logs.Layout{Root: root, Suffix: u.cfg.Layout.Suffix}
-	for _, d := range layout.Dirs(app.User, app.ID) {
+	err = u.makeDirs(fsys, layout, app)
+	if errors.Is(err, iofs.ErrNotExist) { // somebody removed the root
+		u.root.Store(false)
+		if err = u.makeRoot(); err == nil {
+			err = u.makeDirs(fsys, layout, app)
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	dir := layout.AppDir(app.User, app.ID)
+	final := path.Join(dir, logs.NodeFile(u.cfg.Node()))
+	tmp := final + logs.TempSuffix
+	if done, err = u.write(fsys, tmp, app, chosen, f, rolling); err != nil {
+		return nil, errors.Join(fmt.Errorf("write %s: %w", tmp, err), fsys.Remove(tmp))
+	}
+	another := final + "_" + strconv.FormatInt(u.cfg.Now().UnixMilli(), 10)
+	if rolling {
+		if err := fsys.Rename(tmp, another); err != nil {
+			return nil, err
+		}
+		return done, u.prune(fsys, dir)
+	}
+	err = fsys.Rename(tmp, final)
+	if errors.Is(err, iofs.ErrExist) { // of this node's earlier life: both are read
+		err = fsys.Rename(tmp, another)
+	}
+	return done, err
+}
+
+// makeDirs makes the application's folder, and those above it only where they are missing: most are there
+// for most applications, and each question costs the NameNode.
+func (u *Uploader) makeDirs(fsys fs.FileSystem, layout logs.Layout, app container.FinishedApp) error {
+	all := layout.Dirs(app.User, app.ID)
+	last := all[len(all)-1]
+	if _, err := fsys.Stat(last); !errors.Is(err, iofs.ErrNotExist) {
+		return err
+	}
+	if fsys.Mkdir(last, logs.DirMode) == nil {
+		return nil
+	}
+	for _, d := range all {
 		if err := makeDir(fsys, d); err != nil {
 			return fmt.Errorf("make %s as %s: %w", d, app.User, err)
 		}
 	}
-	final := path.Join(layout.AppDir(app.User, app.ID), logs.NodeFile(u.cfg.Node()))
-	tmp := final + logs.TempSuffix
-	if err := u.write(fsys, tmp, app, chosen, filter); err != nil {
-		return errors.Join(fmt.Errorf("write %s: %w", tmp, err), fsys.Remove(tmp))
-	}
-	if _, err := fsys.Stat(final); err == nil { // of this node's earlier life: both are read
-		final += "_" + strconv.FormatInt(u.cfg.Now().UnixMilli(), 10)
-	}
-	return fsys.Rename(tmp, final)
+	return nil
 }
 
 // makeRoot makes the root open to all users, as the NodeManager's user.
 func (u *Uploader) makeRoot() (err error) {
+	if u.root.Load() {
+		return nil
+	}
 	fsys, root, err := u.cfg.Dialer.Open(u.cfg.Layout.Root, u.cfg.SystemUser)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, fsys.Close()) }()
+	defer func() {
+		err = errors.Join(err, fsys.Close())
+		u.root.Store(err == nil)
+	}()
 	if _, err := fsys.Stat(root); !errors.Is(err, iofs.ErrNotExist) {
 		return err
 	}
@@ -181,102 +201,59 @@ func makeDirMode(fsys fs.FileSystem, d string, mode uint32) error {
 	return nil
 }
 
-func (u *Uploader) write(fsys fs.FileSystem, name string, app container.FinishedApp, chosen []container.FinishedContainer, f *filter) (err error) {
+// news reports whether there is anything to upload.
+func (u *Uploader) news(app container.FinishedApp, chosen []container.FinishedContainer, f *filter, rolling bool) (bool, error) {
+	for _, c := range chosen {
+		parts, err := u.parts(app.Owner, c, f, app.Uploaded, rolling)
+		closeAll(parts)
+		if err != nil || len(parts) > 0 {
+			return err == nil, err
+		}
+	}
+	return false, nil
+}
+
+// write writes the parts of each container under its name, and returns them.
+func (u *Uploader) write(fsys fs.FileSystem, name string, app container.FinishedApp, chosen []container.FinishedContainer, f *filter, rolling bool) (done []*part, err error) {
 	out, err := fsys.Create(name, logs.FileMode)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer func() { err = errors.Join(err, out.Close()) }()
 	w, err := logs.NewWriter(out, logs.Header{Owner: app.User, ACLs: app.ACLs}, u.cfg.Codec)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for _, c := range chosen {
-		if err := w.Container(c.ID.String()); err != nil {
-			return err
+		parts, err := u.parts(app.Owner, c, f, app.Uploaded, rolling)
+		if err == nil && (len(parts) > 0 || !rolling) {
+			err = u.writeContainer(w, c, parts)
 		}
-		for _, l := range u.cfg.Dirs.AllLog() {
-			if err := addFiles(w, app.Owner, dirs.LogDir(l, c.ID), f); err != nil {
-				return err
-			}
+		closeAll(parts)
+		if err != nil {
+			return nil, err
 		}
+		done = append(done, parts...)
 	}
-	return w.Close()
+	return done, w.Close()
 }
 
-func addFiles(w *logs.Writer, owner *executor.Account, dir string, f *filter) error {
-	var entries []os.DirEntry
-	err := owner.Do(func() (err error) {
-		entries, err = os.ReadDir(dir)
-		return err
-	})
-	if errors.Is(err, iofs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
+func (u *Uploader) writeContainer(w *logs.Writer, c container.FinishedContainer, parts []*part) error {
+	if err := w.Container(c.ID.String()); err != nil {
 		return err
 	}
-	for _, e := range entries {
-		if !f.wants(e.Name()) {
-			continue
+	left := u.cfg.SizeLimit
+	if left == 0 {
+		left = -1
+	}
+	for _, p := range parts {
+		n, err := p.add(w, left)
+		if err != nil {
+			return fmt.Errorf("%s of %s: %w", p.name, c.ID, err)
 		}
-		if err := addFile(w, owner, dir, e.Name()); err != nil {
-			return err
+		if left > 0 {
+			left -= n
 		}
 	}
 	return nil
-}
-
-// addFile adds one regular file.
-func addFile(w *logs.Writer, owner *executor.Account, dir, name string) error {
-	var in *os.File
-	err := owner.Do(func() (err error) {
-		in, err = openInside(dir, name)
-		return err
-	})
-	if err != nil || in == nil {
-		return err
-	}
-	defer in.Close() //nolint:errcheck // only read
-	fi, err := in.Stat()
-	if err != nil || !fi.Mode().IsRegular() {
-		return err
-	}
-	return w.File(name, fi.Size(), io.Reader(in))
-}
-
-// openInside opens a log file; nil where it is a link to nowhere or out of the folder: the container
-// could point it at what only the NodeManager may read.
-func openInside(dir, name string) (*os.File, error) {
-	real, err := filepath.EvalSymlinks(filepath.Join(dir, name))
-	if err != nil {
-		return nil, nil //nolint:nilerr,nilnil // a dangling link has no content
-	}
-	home, err := filepath.EvalSymlinks(dir)
-	if err != nil || filepath.Dir(real) != home {
-		return nil, err
-	}
-	return os.OpenFile(real, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
-}
-
-type filter struct{ include, exclude *regexp.Regexp }
-
-func newFilter(l container.LogContext) (*filter, error) {
-	f := &filter{}
-	var err error
-	if l.Include != "" && l.Include != ".*" {
-		if f.include, err = regexp.Compile(l.Include); err != nil {
-			return nil, fmt.Errorf("pattern of logs to include: %w", err)
-		}
-	}
-	if l.Exclude != "" {
-		if f.exclude, err = regexp.Compile(l.Exclude); err != nil {
-			return nil, fmt.Errorf("pattern of logs to exclude: %w", err)
-		}
-	}
-	return f, nil
-}
-
-func (f *filter) wants(name string) bool {
-	return (f.include == nil || f.include.MatchString(name)) && (f.exclude == nil || !f.exclude.MatchString(name))
 }

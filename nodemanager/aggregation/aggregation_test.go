@@ -1,11 +1,17 @@
 package aggregation
 
 import (
+	"errors"
+	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -189,3 +195,198 @@ func TestLinksOutOfTheLogFolderAreNotFollowed(t *testing.T) {
 		t.Errorf("%v", got)
 	}
 }
+
+func TestSampling(t *testing.T) {
+	for _, tt := range []struct {
+		parameters string
+		want       int // of the workers 2 to 1001
+	}{{"SR:0,MIN:5", 5}, {"SR:1", 1000}, {"MIN:1000,SR:0", 1000}} {
+		w, err := Policy{"SampleContainerLogAggregationPolicy", tt.parameters}.read()
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := 0
+		for i := int64(2); i <= 1001; i++ {
+			if w(container.FinishedContainer{ID: cid(i)}) {
+				n++
+			}
+		}
+		if n != tt.want {
+			t.Errorf("%s takes %d workers, want %d", tt.parameters, n, tt.want)
+		}
+		if !w(container.FinishedContainer{ID: cid(5000), Exit: 1}) || !w(container.FinishedContainer{ID: cid(5000), Master: true}) {
+			t.Errorf("%s: failed ones and masters are always taken", tt.parameters)
+		}
+	}
+	w, err := Policy{"x.SampleContainerLogAggregationPolicy", ""}.read()
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for i := int64(22); i < 10022; i++ {
+		if w(container.FinishedContainer{ID: cid(i)}) {
+			n++
+		}
+	}
+	if n < 1600 || n > 2400 { // a fifth, by a hash that is the same each time
+		t.Errorf("%d of 10000 beyond the first are taken", n)
+	}
+	for _, bad := range []string{"SR:2", "SR:x", "MIN:-1", "MAX:3"} {
+		if err := (Policy{"SampleContainerLogAggregationPolicy", bad}).Check(); err == nil {
+			t.Errorf("%s was accepted", bad)
+		}
+	}
+	if _, err := sample("SR:0.5,MIN:3,"); err != nil {
+		t.Error(err)
+	}
+}
+
+// Whatever a log does between two uploads, each of its bytes is uploaded once.
+func TestRollingUploadsEveryByteOnce(t *testing.T) {
+	b := newBench(t)
+	b.cfg.FilesPerApp = 30
+	clock := int64(0)
+	b.cfg.Now = func() time.Time { clock++; return time.UnixMilli(clock) }
+	a := finished(container.LogContext{RolledInclude: "^log"}, container.FinishedContainer{ID: cid(1)})
+	dir := dirs.LogDir(b.logDir, cid(1))
+	all := ""
+	roll := func() {
+		t.Helper()
+		had, err := b.Roll(a)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a.Uploaded = had
+		a.Uploaded = b.Clean(a)
+	}
+	b.log(t, cid(1), "stdout", "of the end only")
+	b.log(t, cid(1), "log", "a\n")
+	held, err := os.OpenFile(filepath.Join(dir, "log"), os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	writer := exec.Command("cat") // another process, that has the log open
+	writer.Stdout = held
+	in, err := writer.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := writer.Start(); err != nil {
+		t.Fatal(err)
+	}
+	held.Close()
+	size := func(n int64) {
+		for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+			for _, name := range []string{"log", "log.1"} {
+				if fi, err := os.Stat(filepath.Join(dir, name)); err == nil && fi.Size() == n {
+					return
+				}
+			}
+		}
+		t.Fatalf("no log of %d bytes", n)
+	}
+	roll()
+	roll() // nothing came
+	if _, err := io.WriteString(in, "b\n"); err != nil {
+		t.Fatal(err)
+	}
+	size(4)
+	roll()
+	if err := os.Rename(filepath.Join(dir, "log"), filepath.Join(dir, "log.1")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.WriteString(in, "c\n"); err != nil {
+		t.Fatal(err)
+	}
+	size(6)
+	b.log(t, cid(1), "log", "d\n")
+	roll()
+	if _, err := os.Stat(filepath.Join(dir, "log.1")); err != nil {
+		t.Error("a log that is open was removed")
+	}
+	if err := errors.Join(in.Close(), writer.Wait()); err != nil {
+		t.Fatal(err)
+	}
+	b.log(t, cid(1), "log.2", "e\n")
+	roll()
+	if left, err := os.ReadDir(dir); err != nil || len(left) != 1 || left[0].Name() != "stdout" {
+		t.Errorf("left after the last roll: %v, %v", left, err)
+	}
+	b.log(t, cid(1), "log", "f\n") // perhaps with the inode of one that was removed
+	if err := b.Upload(t.Context(), a); err != nil {
+		t.Fatal(err)
+	}
+	files, err := filepath.Glob(b.remoteFile("*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	stdout := 0
+	for _, f := range files {
+		for name, content := range read(t, f) {
+			if name == "1/stdout" {
+				stdout++
+				continue
+			}
+			all += content
+		}
+	}
+	lines := strings.Fields(all)
+	slices.Sort(lines)
+	if got := strings.Join(lines, ""); got != "abcdef" || stdout != 1 {
+		t.Errorf("uploaded %q in %d files, stdout %d times", got, len(files), stdout)
+	}
+	// old files of the node go
+	b.cfg.FilesPerApp = 2
+	b.log(t, cid(1), "log", "g\n")
+	roll()
+	if files, _ := filepath.Glob(b.remoteFile("_*")); len(files) != 2 {
+		t.Errorf("kept: %v", files)
+	}
+}
+
+func TestOneContainersLogsAreCutInTheMiddle(t *testing.T) {
+	b := newBench(t)
+	b.cfg.SizeLimit = 10
+	b.log(t, cid(1), "a", "1234")
+	b.log(t, cid(1), "b", "begin"+strings.Repeat("x", 1000)+"end")
+	b.log(t, cid(1), "c", "too late")
+	if err := b.Upload(t.Context(), finished(container.LogContext{}, container.FinishedContainer{ID: cid(1)})); err != nil {
+		t.Fatal(err)
+	}
+	const marker = "\n[... %d bytes of %s are left out here: the container's logs are above yarn.nodemanager.log-aggregation.container-size-limit-mb ...]\n"
+	want := map[string]string{"1/a": "1234", "1/b": "beg" + fmt.Sprintf(marker, 1002, "b") + "end", "1/c": fmt.Sprintf(marker, 8, "c")}
+	if got := read(t, b.remoteFile("")); !maps.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+// An upload that fails is tried again for as long as logs are kept.
+func TestAnUploadWaitsForItsFileSystem(t *testing.T) {
+	b := newBench(t)
+	b.cfg.Now, b.cfg.Patience = time.Now, time.Hour
+	b.log(t, cid(1), "stdout", "one")
+	if err := os.WriteFile(filepath.Dir(b.remote), nil, 0o600); err != nil { // in the way of the root
+		t.Fatal(err)
+	}
+	warned := make(chan struct{})
+	var once sync.Once
+	b.cfg.Log = slog.New(slog.NewTextHandler(writerFunc(func(p []byte) { once.Do(func() { close(warned) }) }), nil))
+	done := make(chan error, 1)
+	go func() {
+		done <- b.Upload(t.Context(), finished(container.LogContext{}, container.FinishedContainer{ID: cid(1)}))
+	}()
+	<-warned
+	if err := os.Remove(filepath.Dir(b.remote)); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	if got := read(t, b.remoteFile("")); got["1/stdout"] != "one" {
+		t.Errorf("%v", got)
+	}
+}
+
+type writerFunc func([]byte)
+
+func (f writerFunc) Write(p []byte) (int, error) { f(p); return len(p), nil }

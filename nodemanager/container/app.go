@@ -1,6 +1,7 @@
 package container
 
 import (
+	"sync"
 	"time"
 
 	"heddle/executor"
@@ -21,13 +22,17 @@ type app struct {
 	finishing  bool
 	done       chan struct{}
 
+	rolling  sync.Mutex          // one upload at a time
+	rolled   map[string]Uploaded // guarded by rolling
+	stopRoll chan struct{}       // closed when it is finishing
+
 	wasFinishing, uploaded bool // when it was recovered
 }
 
 func newApp(m *Manager, first *Container) *app {
 	s := first.spec // nobody else has it yet
 	return &app{ID: first.ID.Attempt.Application, User: first.User, owner: first.owner, ACLs: s.Launch.ACLs, Logs: s.Logs, Created: m.cfg.Now(),
-		containers: map[yarn.ContainerID]*Container{}, done: make(chan struct{})}
+		containers: map[yarn.ContainerID]*Container{}, done: make(chan struct{}), stopRoll: make(chan struct{})}
 }
 
 // App is a moment of an application.
@@ -68,6 +73,7 @@ func (m *Manager) FinishApp(id yarn.ApplicationID, reason string) {
 		return
 	}
 	a.finishing = true
+	close(a.stopRoll)
 	m.cfg.Journal.Note(a.record())
 	containers := make([]*Container, 0, len(a.containers))
 	for _, c := range a.containers {
@@ -92,6 +98,9 @@ func (m *Manager) finish(a *app, containers []*Container) {
 		}
 	}
 	f.Containers = a.finished(containers)
+	a.rolling.Lock()
+	f.Uploaded = a.rolled
+	a.rolling.Unlock()
 	m.cfg.Aux.StopApp(a.ID)
 	m.cfg.Localizer.RemoveApp(a.User, a.ID)
 	m.removeDirs(a)
@@ -105,7 +114,7 @@ func (m *Manager) finish(a *app, containers []*Container) {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	changes := []recovery.Change{recovery.Delete(keyApp + a.ID.String()), recovery.Delete(keyUploaded + a.ID.String())}
+	changes := []recovery.Change{recovery.Delete(keyApp + a.ID.String()), recovery.Delete(keyUploaded + a.ID.String()), recovery.Delete(keyRolled + a.ID.String())}
 	for _, c := range f.Containers {
 		changes = append(append(changes, forgetContainer(c.ID)...), recovery.Delete(keyEnded+a.ID.String()+"/"+c.ID.String()))
 	}
@@ -157,6 +166,9 @@ func (m *Manager) logsUploaded(id yarn.ApplicationID) {
 		m.cfg.Log.Warn("that logs were uploaded is not remembered", "application", id, "error", err)
 	}
 	m.report(r)
+	if m.cfg.KeepLogs {
+		return
+	}
 	remove := func() error { return m.cfg.Dirs.RemoveAppLogs(id) }
 	if m.cfg.DeleteDelay > 0 {
 		m.deleteLater(remove)

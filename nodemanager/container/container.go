@@ -8,12 +8,16 @@ package container
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
+	"path/filepath"
 	"sync"
 	"syscall"
 	"time"
 
 	"heddle/executor"
+	"heddle/nodemanager/dirs"
 	"heddle/nodemanager/localizer"
 	"heddle/nodemanager/recovery"
 	"heddle/statemachine"
@@ -57,6 +61,9 @@ type Grant struct {
 type LogContext struct {
 	Include, Exclude string // regular expressions on file names
 	Policy           string // class of the aggregation policy
+	Parameters       string // of the policy
+	// RolledInclude makes logs that it matches be uploaded while the application runs; empty: none.
+	RolledInclude, RolledExclude string
 }
 
 // State is a container's state.
@@ -275,6 +282,32 @@ func (c *Container) Usage(ctx context.Context) (u executor.Usage, pid int, ok bo
 	}
 	u, err := p.Usage(ctx)
 	return u, p.PID(), err == nil
+}
+
+// LogSizes is how many bytes the container's logs have in each log directory.
+func (c *Container) LogSizes() map[string]int64 {
+	out := map[string]int64{}
+	for _, l := range c.mgr.cfg.Dirs.AllLog() {
+		dir := dirs.LogDir(l, c.ID)
+		err := c.owner.Do(func() error {
+			return filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
+				if errors.Is(err, fs.ErrNotExist) { // removed meanwhile
+					return nil
+				}
+				if err != nil {
+					return err
+				}
+				if fi, err := d.Info(); err == nil && fi.Mode().IsRegular() {
+					out[dir] += fi.Size()
+				}
+				return nil
+			})
+		})
+		if err != nil {
+			c.mgr.cfg.Log.Warn("the size of a container's logs is not known", "container", c.ID, "error", err)
+		}
+	}
+	return out
 }
 
 // Wait returns when the container is Done or ctx ends.

@@ -22,6 +22,8 @@ const (
 	LogRunning   LogState = 3
 	LogSucceeded LogState = 4
 	LogFailed    LogState = 5
+
+	LogRunningWithFailure LogState = 7
 )
 
 // reportsKept is how long a report that the ResourceManager has is kept for the next one, which after a restart knows

@@ -41,9 +41,22 @@ type Devices interface {
 // Uploader takes an ended application's logs to where `yarn logs` reads them.
 type Uploader interface {
 	Upload(ctx context.Context, app FinishedApp) error
+	// Interval is how often running applications' logs are uploaded; 0: never.
+	Interval() time.Duration
+	// Roll uploads what came to the logs of a running application and returns what was uploaded in all.
+	Roll(app FinishedApp) (map[string]Uploaded, error)
+	// Clean removes local files that are uploaded as the application's record says, and returns the record
+	// without those that are gone.
+	Clean(app FinishedApp) map[string]Uploaded
 }
 
-// FinishedApp is an application whose containers on this node are all done.
+// Uploaded is how much of a log file is uploaded; Head tells the file from a later one with the same inode.
+type Uploaded struct {
+	Bytes int64
+	Head  string
+}
+
+// FinishedApp is an application whose containers on this node are all done, or one whose logs are rolled.
 type FinishedApp struct {
 	ID         yarn.ApplicationID
 	User       string
@@ -51,6 +64,7 @@ type FinishedApp struct {
 	ACLs       map[string]string
 	Logs       LogContext
 	Containers []FinishedContainer
+	Uploaded   map[string]Uploaded // by inode, what was uploaded while it ran
 }
 
 // FinishedContainer is one of its containers.
@@ -68,6 +82,7 @@ type Config struct {
 	Devices      Devices
 	Uploader     Uploader // nil: logs stay here for LogRetention
 	LogRetention time.Duration
+	KeepLogs     bool              // also those that are uploaded
 	Journal      *recovery.Journal // nil: nothing is remembered over a restart
 	Process      executor.Executor
 	DockerExec   executor.Executor // nil: no Docker containers
@@ -256,6 +271,7 @@ func (m *Manager) add(c *Container) error {
 	if a == nil {
 		a = newApp(m, c)
 		m.apps[a.ID] = a
+		m.roll(a)
 	}
 	if a.finishing {
 		return fmt.Errorf("application %s has finished on this node", a.ID)

@@ -18,12 +18,15 @@ import (
 // its life: spec when it was accepted and, with turn, when it changed, launch before its process starts, kill, and exit before its files go.
 //
 //	app/<application>                    savedApp, from the first container to the last file
+//	rolled/<application>                 what was uploaded of its logs while it ran
 //	uploaded/<application>               its logs are where they belong
 //	ended/<application>/<container>      FinishedContainer, when the ResourceManager has it
 //	report/<application>                 savedReport: what the ResourceManager hears, or heard lately
 //	retain/<application>                 time until which its logs stay here
 //	container/<container>/<part>         savedSpec, turn, savedLaunch, savedKill, savedExit
 const (
+	keyRolled = "rolled/"
+
 	keyApp, keyUploaded, keyEnded, keyReport, keyRetain, keyContainer = "app/", "uploaded/", "ended/", "report/", "retain/", "container/"
 
 	partSpec, partTurn, partLaunch, partKill, partExit = "spec", "turn", "launch", "kill", "exit"
@@ -146,7 +149,7 @@ func (m *Manager) recoverApps() error {
 			return nil
 		}
 		m.apps[id] = &app{ID: id, User: s.User, owner: owner, ACLs: s.ACLs, Logs: s.Logs, Created: s.Created, wasFinishing: s.Finishing,
-			containers: map[yarn.ContainerID]*Container{}, done: make(chan struct{})}
+			containers: map[yarn.ContainerID]*Container{}, done: make(chan struct{}), stopRoll: make(chan struct{})}
 		return nil
 	})
 	if err != nil {
@@ -155,6 +158,15 @@ func (m *Manager) recoverApps() error {
 	err = recovery.Load(m.cfg.Journal, keyUploaded, func(name string, _ bool) error {
 		if id, err := yarn.ParseApplicationID(name); err == nil && m.apps[id] != nil {
 			m.apps[id].uploaded = true
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	err = recovery.Load(m.cfg.Journal, keyRolled, func(name string, had map[string]Uploaded) error {
+		if id, err := yarn.ParseApplicationID(name); err == nil && m.apps[id] != nil {
+			m.apps[id].rolled = had
 		}
 		return nil
 	})
@@ -230,6 +242,7 @@ func (m *Manager) Resume() error {
 		if a.wasFinishing || len(a.containers) == 0 && len(a.ended) == 0 {
 			finishing = append(finishing, a.ID)
 		}
+		m.roll(a)
 	}
 	m.mu.Unlock()
 	for _, c := range containers {

@@ -25,7 +25,15 @@ type Config struct {
 	Physical bool    // yarn.nodemanager.pmem-check-enabled
 	Virtual  bool    // yarn.nodemanager.vmem-check-enabled
 	Ratio    float64 // yarn.nodemanager.vmem-pmem-ratio
+	Logs     LogLimits
 	Log      *slog.Logger
+}
+
+// LogLimits end containers that log too much (yarn.nodemanager.container-log-monitor.*).
+type LogLimits struct {
+	Interval   time.Duration // 0: they do not
+	DirBytes   int64         // of one log directory
+	TotalBytes int64
 }
 
 // Monitor is owned by the goroutine of Run; Utilization may be read from anywhere.
@@ -53,12 +61,20 @@ func (m *Monitor) Utilization() updater.Utilization { return *m.last.Load() }
 func (m *Monitor) Run(ctx context.Context) {
 	t := time.NewTicker(m.cfg.Interval)
 	defer t.Stop()
+	var logs <-chan time.Time
+	if m.cfg.Logs.Interval > 0 {
+		l := time.NewTicker(m.cfg.Logs.Interval)
+		defer l.Stop()
+		logs = l.C
+	}
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case now := <-t.C:
 			m.look(ctx, now)
+		case <-logs:
+			m.lookAtLogs()
 		}
 	}
 }
@@ -105,6 +121,33 @@ func (m *Monitor) check(c *container.Container, use executor.Usage, pid int) boo
 		c.Kill(yarn.ExitKilledExceededPMem, m.message(c, pid, use, "PHYSICAL", use.ResidentMB, limit, virtual, "yarn.nodemanager.pmem-check-enabled"))
 	}
 	return physicalOver || virtualOver
+}
+
+// lookAtLogs ends containers whose logs are above a limit.
+func (m *Monitor) lookAtLogs() {
+	for _, c := range m.cfg.Manager.Containers() {
+		s := c.Status()
+		if s.State != container.Running {
+			continue
+		}
+		total := int64(0)
+		why := ""
+		for dir, n := range c.LogSizes() {
+			total += n
+			if n > m.cfg.Logs.DirBytes {
+				why = fmt.Sprintf("is logging beyond the container single log directory limit. Limit: %d Log Directory Size: %d Log Directory: %s. Killing container. "+
+					"Log less, or see the key yarn.nodemanager.container-log-monitor.dir-size-limit-bytes.", m.cfg.Logs.DirBytes, n, dir)
+			}
+		}
+		if why == "" && total > m.cfg.Logs.TotalBytes {
+			why = fmt.Sprintf("is logging beyond the container total log limit. Limit: %d Total Size: %d. Killing container. "+
+				"Log less, or see the key yarn.nodemanager.container-log-monitor.total-size-limit-bytes.", m.cfg.Logs.TotalBytes, total)
+		}
+		if why != "" {
+			m.cfg.Log.Warn("a container logs more than it may", "container", c.ID, "bytes", total)
+			c.Kill(yarn.ExitKilledForExcessLogs, fmt.Sprintf("Container [pid=%d,containerID=%s] %s", s.PID, c.ID, why))
+		}
+	}
 }
 
 func (m *Monitor) message(c *container.Container, pid int, use executor.Usage, kind string, used, limit, virtual int64, key string) string {

@@ -27,10 +27,9 @@ func (s *Service) spec(l *yarnpb.ContainerLaunchContextProto, t *yarnpb.Containe
 	if err != nil {
 		return container.Spec{}, err
 	}
-	logs := t.GetLogAggregationContext()
 	return container.Spec{
 		ID: wire.ContainerIDFrom(t.GetContainerId()), User: t.GetAppSubmitter(), Resource: res, Launch: launch,
-		Logs: container.LogContext{Include: logs.GetIncludePattern(), Exclude: logs.GetExcludePattern(), Policy: logs.GetLogAggregationPolicyClassName()},
+		Logs: logContext(t.GetLogAggregationContext()),
 		Grant: container.Grant{
 			Created: time.UnixMilli(t.GetCreationTime()), Priority: t.GetPriority().GetPriority(), NodeLabels: t.GetNodeLabelExpression(),
 			Version: t.GetVersion(), Opportunistic: t.GetExecutionType() == yarnpb.ExecutionTypeProto_OPPORTUNISTIC,
@@ -38,6 +37,15 @@ func (s *Service) spec(l *yarnpb.ContainerLaunchContextProto, t *yarnpb.Containe
 			Master: t.ContainerType != nil && t.GetContainerType() == yarnpb.ContainerTypeProto_APPLICATION_MASTER,
 		},
 	}, nil
+}
+
+func logContext(p *yarnpb.LogAggregationContextProto) container.LogContext {
+	l := container.LogContext{Include: p.GetIncludePattern(), Exclude: p.GetExcludePattern(), Policy: p.GetLogAggregationPolicyClassName(),
+		Parameters: p.GetLogAggregationPolicyParameters(), RolledInclude: p.GetRolledLogsIncludePattern()}
+	if p != nil && p.RolledLogsExcludePattern != nil { // as Hadoop's records: the default of the protocol's file does not count
+		l.RolledExclude = *p.RolledLogsExcludePattern
+	}
+	return l
 }
 
 func launchFrom(l *yarnpb.ContainerLaunchContextProto) (container.Launch, error) {
