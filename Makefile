@@ -4,7 +4,7 @@ GO ?= go
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 
-.PHONY: help build agent quickstart cross setup test unit interop rules chaos soak hostile bench proto lint clean
+.PHONY: help build agent quickstart cross setup test unit interop rules chaos soak hostile bench compare proto lint clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -55,6 +55,9 @@ hostile: build setup ## attacks in full length, and what another client notices 
 bench: build ## calls per second, heartbeats, allocation, codecs, placement; then start-up time and memory of the daemons
 	@set -o pipefail; $(GO) test -p 1 -run '^$$' -bench . -benchtime 1s ./hadoop/rpc ./hadoop/security ./yarn/wire ./persist ./resourcemanager/... | grep -E '^(Benchmark|pkg:|FAIL|panic)'
 	@$(GO) run ./test/bench bin/heddle
+
+compare: build setup ## time the same work on our daemons and on Hadoop's, COMPARE_RUNS (2) times each
+	@COMPARE_RUNS=$(or $(COMPARE_RUNS),2) HEDDLE_BINARY=$(CURDIR)/bin/heddle $(GO) test -tags interop -count=1 -v -timeout 40m ./test/compare
 
 proto: ## regenerate hadoop-proto/*/*.pb.go (needs protoc and protoc-gen-go)
 	protoc -I . --go_out=. --go_opt=module=heddle hadoop-proto/*/*.proto
