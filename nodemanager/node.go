@@ -278,7 +278,7 @@ func (n *node) openRPC() error {
 	svc := service.New(service.Config{Manager: n.manager, NMTokens: n.nm, Containers: n.ct, Types: n.types, RM: n.link.RM,
 		Meta: services{n.shuffler}.Meta, Attrs: n.attributes, Now: time.Now, Log: n.log})
 	n.rpc, err = rpc.NewServer(rpc.ServerConfig{Name: "NodeManager", Protocols: []rpc.Protocol{svc.Protocol()}, Tokens: n.nm, QOP: qop,
-		MaxDataLength: n.maxRPCLength, Log: n.log})
+		MaxDataLength: n.maxRPCLength, MaxConnections: n.maxRPCConnections, Log: n.log})
 	return err
 }
 

@@ -70,6 +70,7 @@ type settings struct {
 	gpus                 bool
 	aclEnabled           bool
 	maxRPCLength         int
+	maxRPCConnections    int
 	recovery, supervised bool
 	recoveryDir          string
 }
@@ -116,6 +117,7 @@ func (s *settings) readAddresses(v *conf.Values) {
 	s.retryInterval = v.Duration("yarn.nodemanager.resourcemanager.connect.retry-interval.ms", v.Duration("yarn.resourcemanager.connect.retry-interval.ms", 30*second, millisecond), millisecond)
 	s.maxWait = v.Duration("yarn.nodemanager.resourcemanager.connect.max-wait.ms", v.Duration("yarn.resourcemanager.connect.max-wait.ms", 900*second, millisecond), millisecond)
 	s.maxRPCLength = v.Int("ipc.maximum.data.length", 128<<20)
+	s.maxRPCConnections = v.Int("ipc.server.max.connections", 0)
 	s.aclEnabled = v.Bool("yarn.acl.enable", false)
 	s.recovery = v.Bool("yarn.nodemanager.recovery.enabled", false)
 	s.supervised = v.Bool("yarn.nodemanager.recovery.supervised", false)

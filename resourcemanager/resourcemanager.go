@@ -238,7 +238,7 @@ func (r *ResourceManager) open(s *settings.Settings) error {
 		{"admin", r.service.Admin(), nil, true},
 	} {
 		server, err := rpc.NewServer(rpc.ServerConfig{Name: p.name, Protocols: []rpc.Protocol{p.protocol}, Tokens: p.verifier, AllowSimple: p.simple,
-			QOP: s.QOP, MaxDataLength: s.MaxDataLength, Authorize: r.gate.authorize, Log: r.log})
+			QOP: s.QOP, MaxDataLength: s.MaxDataLength, MaxConnections: s.MaxConnections, Authorize: r.gate.authorize, Log: r.log})
 		if err != nil {
 			return err
 		}

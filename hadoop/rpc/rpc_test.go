@@ -7,9 +7,11 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"os"
 	"runtime"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -445,5 +447,56 @@ func TestTooManyConnections(t *testing.T) {
 	}
 	if n := s.Stats().ConnectionsRefused; n != 1 {
 		t.Errorf("%d refused", n)
+	}
+}
+
+// Silent connections do not keep others out: one that said nothing for a second makes room.
+func TestSilentConnectionsMakeRoom(t *testing.T) {
+	s := serve(t, ServerConfig{AllowSimple: true, MaxConnections: 20})
+	talks := s.client(t, nil)
+	var silent []net.Conn
+	for range 19 {
+		nc, err := net.Dial("tcp", s.addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer nc.Close()
+		silent = append(silent, nc)
+	}
+	for range 24 { // somewhat longer than crowdIdle
+		if _, err := callEcho(talks, "echo", "x"); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(crowdIdle / 20)
+	}
+	for range 5 {
+		if _, err := callEcho(s.client(t, nil), "echo", "x"); err != nil {
+			t.Errorf("a new peer: %v", err)
+		}
+	}
+	if _, err := callEcho(talks, "echo", "x"); err != nil {
+		t.Errorf("the peer that talks: %v", err)
+	}
+	gone := 0
+	for _, nc := range silent {
+		if err := nc.SetReadDeadline(time.Now().Add(10 * time.Millisecond)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := nc.Read(make([]byte, 1)); !errors.Is(err, os.ErrDeadlineExceeded) {
+			gone++
+		}
+	}
+	if n := s.Stats().ConnectionsRefused; gone != 5 || n != 5 {
+		t.Errorf("%d silent connections are gone, %d counted, want 5", gone, n)
+	}
+}
+
+func TestPlacesLeaveDescriptorsForOthers(t *testing.T) {
+	var l syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &l); err != nil {
+		t.Fatal(err)
+	}
+	if n := places(); n < 16 || n > 1<<30 || l.Cur > 200 && l.Cur < 1<<30 && n >= int64(l.Cur) {
+		t.Errorf("%d places with %d descriptors", n, l.Cur)
 	}
 }

@@ -31,7 +31,7 @@ type ServerConfig struct {
 	QOP         []string // auth, auth-int, auth-conf in the configured order; empty is auth
 
 	MaxDataLength      int           // bytes of a request; 134217728, ipc.maximum.data.length
-	MaxConnections     int           // 0: no limit
+	MaxConnections     int           // ipc.server.max.connections; 0: as many as there are descriptors for
 	MaxInFlightPerConn int           // 100; beyond it the connection is not read
 	IdleThreshold      int           // 4000 connections, ipc.client.idlethreshold; above it idle ones are closed
 	IdleTimeout        time.Duration // 20 s: what idle means then
@@ -69,6 +69,7 @@ type Server struct {
 	cfg       ServerConfig
 	qops      []digestmd5.QOP
 	protocols map[string]*protocolEntry // never changes after NewServer
+	places    int64                     // connections that all servers of the process may have
 	counters  counters
 	hostile   limitedLog
 
@@ -104,7 +105,7 @@ func NewServer(cfg ServerConfig) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("rpc server %s: hadoop.rpc.protection: %w", cfg.Name, err)
 	}
-	s := &Server{cfg: cfg, qops: qops, protocols: make(map[string]*protocolEntry),
+	s := &Server{cfg: cfg, qops: qops, places: places(), protocols: make(map[string]*protocolEntry),
 		listeners: make(map[net.Listener]struct{}), conns: make(map[*conn]struct{})}
 	s.base, s.cancel = context.WithCancel(context.Background())
 	for _, p := range append(cfg.Protocols[:len(cfg.Protocols):len(cfg.Protocols)], metaInfo(cfg.Protocols)) {
@@ -202,15 +203,16 @@ func (s *Server) admit(nc net.Conn) {
 		nc.Close()
 		return
 	}
-	if s.cfg.MaxConnections > 0 && len(s.conns) >= s.cfg.MaxConnections {
+	if !s.roomLocked(time.Now()) {
 		s.mu.Unlock()
 		nc.Close()
 		s.counters.refused.Add(1)
 		s.hostile.warn(s.cfg.Log, "connection refused: the server has as many as it may", "server", s.cfg.Name,
-			"peer", nc.RemoteAddr(), "limit", s.cfg.MaxConnections)
+			"peer", nc.RemoteAddr(), "limit", s.cfg.MaxConnections, "descriptors", s.places)
 		return
 	}
 	s.conns[c] = struct{}{}
+	open.Add(1)
 	crowded := len(s.conns) > s.cfg.IdleThreshold
 	s.running.Add(1)
 	s.mu.Unlock()
@@ -219,6 +221,7 @@ func (s *Server) admit(nc net.Conn) {
 	}
 	go func() {
 		defer s.running.Done()
+		defer open.Add(-1)
 		defer s.remove(c)
 		c.run()
 	}()

@@ -12,7 +12,7 @@ type Stats struct {
 	Port                int    // where it listens; 0 while it does not
 	Connections         int
 	ConnectionsAccepted uint64
-	ConnectionsRefused  uint64 // above MaxConnections
+	ConnectionsRefused  uint64 // for want of room, and those that gave up their place
 	AuthFailures        uint64
 	Calls               uint64
 	CallsInProgress     int

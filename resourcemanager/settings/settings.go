@@ -55,6 +55,7 @@ type Settings struct {
 
 	QOP               []string
 	MaxDataLength     int
+	MaxConnections    int    // of each port; 0: as many as there are descriptors for
 	ExcludePath       string // yarn.resourcemanager.nodes.exclude-path
 	IncludePath       string
 	DrainSeconds      int64 // a graceful decommission's time-out, where the administrator gives none
@@ -110,6 +111,7 @@ func From(c, sched *conf.Config, dir string) (*Settings, error) {
 		BlacklistAtMost:  int64(v.Float("yarn.resourcemanager.am-scheduling.node-blacklisting-disable-threshold", 0.8) * scheduler.Million),
 		UseIP:            v.Bool("hadoop.security.token.service.use_ip", true),
 		MaxDataLength:    v.Int("ipc.maximum.data.length", 134217728),
+		MaxConnections:   v.Int("ipc.server.max.connections", 0),
 		ExcludePath:      v.String("yarn.resourcemanager.nodes.exclude-path", ""),
 		IncludePath:      v.String("yarn.resourcemanager.nodes.include-path", ""),
 		DrainSeconds:     v.Int64("yarn.resourcemanager.nodemanager-graceful-decommission-timeout-secs", 3600),

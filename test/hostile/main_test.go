@@ -42,7 +42,8 @@ func much(n, few int) int {
 	return few
 }
 
-func start(t *testing.T, nm cluster.Kind, site map[string]string) *cluster.Cluster {
+// start starts a cluster; before is what its daemons are started by, such as prlimit.
+func start(t *testing.T, nm cluster.Kind, site map[string]string, before ...string) *cluster.Cluster {
 	t.Helper()
 	binary, err := filepath.Abs(os.Getenv("HEDDLE_BINARY"))
 	if err != nil || os.Getenv("HEDDLE_BINARY") == "" {
@@ -61,7 +62,7 @@ func start(t *testing.T, nm cluster.Kind, site map[string]string) *cluster.Clust
 	for k, v := range site {
 		all[k] = v
 	}
-	c, err := cluster.Start(t.Context(), cluster.Options{Dir: dir, RM: cluster.Heddle, NM: nm, Site: all, Command: []string{binary}})
+	c, err := cluster.Start(t.Context(), cluster.Options{Dir: dir, RM: cluster.Heddle, NM: nm, Site: all, Command: append(before, binary)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -179,6 +179,27 @@ func TestTheWire(t *testing.T) {
 	})
 }
 
+// A daemon with few descriptors is asked for more connections than it can have, at all its ports; an honest peer finds a place
+// as soon as the others have been silent for a second, and files and pages can still be opened.
+func TestMoreConnectionsThanDescriptors(t *testing.T) {
+	c := start(t, cluster.None, nil, "prlimit", "--nofile=400")
+	rm := resourceManager(c)
+	var held []net.Conn
+	defer func() { closeAll(held) }()
+	for i := range 4 {
+		held = append(held, hold(t, ports(c)[i], 200, []byte("hrpc"))...)
+	}
+	await(t, "a place for an honest peer", func() bool { return rm.ask(t.Context()) == nil })
+	for range 20 {
+		if err := rm.ask(t.Context()); err != nil {
+			t.Errorf("an honest peer: %v", err)
+		}
+	}
+	if u, err := cluster.UsageOf(rm.pid, rm.web); err != nil || u.Descriptors >= 390 {
+		t.Errorf("%+v, %v", u, err)
+	}
+}
+
 // hold opens n connections, sends the same on each, and keeps them.
 func hold(t *testing.T, addr string, n int, start []byte) (held []net.Conn) {
 	for range n {
