@@ -56,3 +56,13 @@ func TestPagesOfAttemptsAndContainers(t *testing.T) {
 		t.Errorf("why it waits: %.3000s", body)
 	}
 }
+
+// yarn.webapp.ui1.tools.enable takes the operators' links off the pages.
+func TestPagesWithoutTools(t *testing.T) {
+	for value, shown := range map[string]bool{"true": true, "false": false} {
+		r := start(t, map[string]string{"yarn.webapp.ui1.tools.enable": value})
+		if body := string(r.ask("/cluster", "text/html", 200)); strings.Contains(body, `href="/stacks"`) != shown {
+			t.Errorf("%s: the links are shown: %v", value, !shown)
+		}
+	}
+}

@@ -14,7 +14,7 @@ func Compressed(rw http.ResponseWriter, r *http.Request) (out io.Writer, finish 
 
 // CompressedInto is Compressed for what goes to body on its way to the caller.
 func CompressedInto(body io.Writer, rw http.ResponseWriter, r *http.Request) (out io.Writer, finish func() error) {
-	rw.Header().Set("Vary", "Accept-Encoding")
+	rw.Header().Add("Vary", "Accept-Encoding")
 	if r.Method == http.MethodHead || !acceptsGzip(r.Header.Get("Accept-Encoding")) {
 		return body, func() error { return nil }
 	}

@@ -66,6 +66,11 @@ func (p *pages) registerPages(m *hadoophttp.Mux) error {
 	if p.Operator.LogDir != "" {
 		tools = append(tools, look.Link{Title: "Logs", Path: "/logs/"})
 	}
+	if show, err := p.Conf.Bool("yarn.webapp.ui1.tools.enable", true); err != nil {
+		return err
+	} else if !show {
+		tools = nil
+	}
 	p.site, err = look.New(look.Site{Daemon: "NodeManager " + p.Node.Host, Foot: "Heddle " + p.Build + " · started " + look.When(p.Started.UnixMilli()), Home: pathNode,
 		Nav: []look.Link{{Title: "Node", Path: pathNode}, {Title: "Applications", Path: pathApps}, {Title: "Containers", Path: pathContainers}}, Tools: tools, Log: p.Log}, content, template.FuncMap{})
 	if err != nil {

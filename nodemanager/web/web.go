@@ -110,7 +110,11 @@ func New(cfg Config) (http.Handler, error) {
 		return nil, err
 	}
 	m.Handle("GET /{$}", http.RedirectHandler("/node", http.StatusFound))
-	return hadoophttp.CSRF(cfg.Conf, "yarn.nodemanager.webapp.rest-csrf", m)
+	checked, err := hadoophttp.CSRF(cfg.Conf, "yarn.nodemanager.webapp.rest-csrf", m)
+	if err != nil {
+		return nil, err
+	}
+	return hadoophttp.CORS(cfg.Conf, "yarn.nodemanager.webapp.cross-origin.enabled", checked)
 }
 
 func (p *pages) missing(w http.ResponseWriter, r *http.Request) {

@@ -46,6 +46,11 @@ func (w *Web) pages(mux *hadoophttp.Mux, logs bool) error {
 	if logs {
 		tools = append(tools, pages.Link{Title: "Logs", Path: "/logs/"})
 	}
+	if show, err := s.Settings.Conf.Bool("yarn.webapp.ui1.tools.enable", true); err != nil {
+		return err
+	} else if !show {
+		tools = nil
+	}
 	site, err := pages.New(pages.Site{Daemon: "ResourceManager " + hostname(s.Settings.WebPublic), Foot: "Heddle " + s.Version + " · started " + pages.When(s.ClusterTimestamp), Home: pathOverview,
 		Nav: []pages.Link{{Title: "Cluster", Path: pathOverview}, {Title: "Applications", Path: pathApps}, {Title: "Nodes", Path: pathNodes},
 			{Title: "Scheduler", Path: pathScheduler}, {Title: "About", Path: pathAbout}}, Tools: tools, Log: s.Log}, content, template.FuncMap{

@@ -64,6 +64,9 @@ func New(s *service.Service, servers []*rpc.Server, operator hadoophttp.Operator
 		return nil, err
 	}
 	checked, err := hadoophttp.CSRF(s.Settings.Conf, "yarn.resourcemanager.webapp.rest-csrf", mux)
+	if err == nil {
+		checked, err = hadoophttp.CORS(s.Settings.Conf, "yarn.resourcemanager.webapp.cross-origin.enabled", checked)
+	}
 	if err != nil {
 		return nil, err
 	}
