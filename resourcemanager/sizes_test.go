@@ -85,3 +85,45 @@ func TestContainersChangeSize(t *testing.T) {
 		t.Errorf("the node still uses %v", used)
 	}
 }
+
+// A node that says that a container has grown keeps it so; an increase that it never hears of is taken back.
+func TestAnIncreaseIsConfirmedByItsNode(t *testing.T) {
+	r := start(t, map[string]string{"yarn.resourcemanager.rm.container-allocation.expiry-interval-ms": "1000"})
+	n := r.node("127.0.0.1", 8192, nil)
+	am, _ := r.master("alice", nil)
+	am.register()
+	last := int32(0)
+	step := func(req *yarnpb.AllocateRequestProto) *yarnpb.AllocateResponseProto {
+		t.Helper()
+		req.ResponseId, req.Progress = new(last), new(float32(0.1))
+		resp := call[yarnpb.AllocateResponseProto](am, "allocate", req)
+		last = resp.GetResponseId()
+		return resp
+	}
+	var up []*yarnpb.UpdateContainerRequestProto
+	var run []*yarnpb.ContainerStatusProto
+	for _, c := range step(&yarnpb.AllocateRequestProto{Ask: []*yarnpb.ResourceRequestProto{anywhere(2, 1024)}}).GetAllocatedContainers() {
+		up = append(up, &yarnpb.UpdateContainerRequestProto{ContainerId: c.GetId(), ContainerVersion: new(int32(0)), UpdateType: yarnpb.ContainerUpdateTypeProto_INCREASE_RESOURCE.Enum(), Capability: resource(2048, 1)})
+		run = append(run, &yarnpb.ContainerStatusProto{ContainerId: c.GetId(), State: yarnpb.ContainerStateProto_C_RUNNING.Enum()})
+	}
+	n.beat(run...)
+	grown := step(&yarnpb.AllocateRequestProto{UpdateRequests: up}).GetUpdatedContainers()
+	if len(grown) != 2 {
+		t.Fatalf("%d containers grew", len(grown))
+	}
+	req := n.status(n.last, run...)
+	req.NodeStatus.IncreasedContainers = []*yarnpb.ContainerProto{grown[0].GetContainer()}
+	n.last = call[yarnpb.NodeHeartbeatResponseProto](n.tracker, "nodeHeartbeat", req).GetResponseId()
+	var back []*yarnpb.UpdatedContainerProto
+	await(t, "the unused increase's end", func() bool {
+		back = append(back, step(&yarnpb.AllocateRequestProto{}).GetUpdatedContainers()...)
+		return len(back) > 0
+	})
+	if len(back) != 1 || back[0].GetUpdateType() != yarnpb.ContainerUpdateTypeProto_DECREASE_RESOURCE || back[0].GetContainer().GetId().GetId() != grown[1].GetContainer().GetId().GetId() ||
+		back[0].GetContainer().GetResource().GetMemory() != 1024 {
+		t.Errorf("%v", back)
+	}
+	if told := n.beat(run...).GetContainersToUpdate(); len(told) != 1 || told[0].GetResource().GetMemory() != 1024 {
+		t.Errorf("the node was told %v", told)
+	}
+}

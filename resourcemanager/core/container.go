@@ -60,7 +60,8 @@ type container struct {
 	am       bool
 	state    containerState
 	created  int64
-	version  int32 // how often its size was changed
+	version  int32          // how often its size was changed
+	before   *yarn.Resource // the size that the node knows, while an increase is on its way there by the AM
 }
 
 // hold and unhold keep a container in the three sets that find it: by id, by application, by node.

@@ -73,6 +73,7 @@ type Core struct {
 	recovered  map[yarn.NodeID][]*attempt // AMs of before the restart whose nodes have not registered yet
 	completed  []yarn.ApplicationID       // in order of finishing
 	grantTimes []expiring                 // in order of granting
+	growTimes  []growth                   // in order of granting
 	nextApp    atomic.Int32
 	counts     Counts
 	history    history
@@ -271,6 +272,7 @@ func (c *Core) tick() {
 			c.cleanContainer(k)
 		}
 	}
+	c.shrinkUnused(now)
 	c.expireApps(now)
 	c.drainNodes(now)
 	c.shrinkNodes(now)

@@ -301,6 +301,7 @@ type NodeNews struct {
 	Node      yarn.NodeID
 	Started   []yarn.ContainerID
 	Ended     []ContainerReport
+	Measured  []Measured
 	Health    *Health
 	LogStates []LogReport
 }
@@ -341,6 +342,9 @@ func (c *Core) NodeReports(ctx context.Context, news NodeNews) error {
 		}
 		for _, e := range news.Ended {
 			c.containerEnded(n.id, e)
+		}
+		for _, m := range news.Measured {
+			c.measured(m)
 		}
 		if h := news.Health; h != nil {
 			n.report, n.reported, n.sick = h.Report, h.At, !h.Healthy

@@ -60,12 +60,8 @@ func (c *Core) updateSize(a *application, u SizeUpdate) {
 	default:
 		if target := u.Target.Min(k.resource); target == k.resource {
 			deny(SizeOutOfRange)
-		} else if c.sched.Shrink(k.id, target) {
-			c.resized(k, target, false)
-			if s, ok := c.NodeSession(k.node); ok { // an increase is brought to the node by the AM
-				g := k.grant()
-				s.order(func(o *Orders) { o.Sized = append(o.Sized, g) })
-			}
+		} else {
+			c.shrink(k, target)
 		}
 	}
 }
@@ -79,11 +75,70 @@ func (c *Core) handGrown() {
 	}
 }
 
+// growth is an increase that its AM is to bring to the node until a time (ms).
+type growth struct {
+	id      yarn.ContainerID
+	version int32
+	at      int64
+}
+
+// Measured is the size that a node says a container has got.
+type Measured struct {
+	ID       yarn.ContainerID
+	Resource yarn.Resource
+}
+
+// measured hears that an increase has reached its node.
+func (c *Core) measured(m Measured) {
+	switch k := c.containers[m.ID]; {
+	case k == nil || k.before == nil:
+	case m.Resource.Max(k.resource) == m.Resource:
+		k.before = nil
+	default: // an earlier one of several
+		k.before = new(k.before.Max(m.Resource))
+	}
+}
+
+// shrinkUnused takes increases back that no AM brought to the node in time (Hadoop does so too, YARN-1651).
+func (c *Core) shrinkUnused(now int64) {
+	for len(c.growTimes) > 0 && c.growTimes[0].at <= now {
+		g := c.growTimes[0]
+		c.growTimes = c.growTimes[1:]
+		k := c.containers[g.id]
+		if k == nil || k.before == nil || k.version != g.version {
+			continue
+		}
+		c.log.Info("an increase that was not used is taken back", "container", k.id, "size", *k.before)
+		c.shrink(k, *k.before)
+	}
+}
+
+// shrink makes a container smaller, and tells its AM and its node.
+func (c *Core) shrink(k *container, target yarn.Resource) {
+	if !c.sched.Shrink(k.id, target) {
+		return
+	}
+	c.resized(k, target, false)
+	if s, ok := c.NodeSession(k.node); ok {
+		g := k.grant()
+		s.order(func(o *Orders) { o.Sized = append(o.Sized, g) })
+	}
+}
+
 // resized books a container's new size and tells its AM.
 func (c *Core) resized(k *container, size yarn.Resource, increase bool) {
 	k.app.usage.change(c.now(), size.Sub(k.resource), 0)
+	if increase && k.before == nil {
+		k.before = new(k.resource)
+	}
+	if !increase { // the node is told
+		k.before = nil
+	}
 	k.resource = size
 	k.version++
+	if increase {
+		c.growTimes = append(c.growTimes, growth{k.id, k.version, c.now() + c.cfg.AllocationExpiry.Milliseconds()})
+	}
 	c.touchApp(k.app)
 	if n := c.nodes[k.node]; n != nil {
 		c.touchNode(n)

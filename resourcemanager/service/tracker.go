@@ -127,7 +127,15 @@ func (s *Service) nodeHeartbeat(ctx context.Context, req *yarnpb.NodeHeartbeatRe
 	if len(status.GetContainersStatuses()) > maxContainersPerNode {
 		return nil, rpc.Exception(rpc.ClassYarn, "%d containers in one heartbeat, at most %d are accepted", len(status.GetContainersStatuses()), maxContainersPerNode)
 	}
-	if news, any := heartbeatNews(sess, req); any {
+	news, any := heartbeatNews(sess, req)
+	for _, p := range status.GetIncreasedContainers() {
+		size, err := wire.ResourceFrom(p.GetResource(), s.Settings.Types)
+		if err != nil {
+			return nil, rpc.Exception(rpc.ClassYarn, "the size of an increased container: %v", err)
+		}
+		news.Measured, any = append(news.Measured, core.Measured{ID: wire.ContainerIDFrom(p.GetId()), Resource: size}), true
+	}
+	if any {
 		if err := s.Core.NodeReports(ctx, news); err != nil {
 			return nil, failure(err)
 		}
