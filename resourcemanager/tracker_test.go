@@ -145,6 +145,20 @@ func TestNodeOrders(t *testing.T) {
 	await(t, "the order to forget", func() bool { return len(n.beat(ended(c.GetId(), -100)).GetContainersToBeRemovedFromNm()) == 1 })
 }
 
+func TestTheAdministratorsScriptNamesRacks(t *testing.T) {
+	script := filepath.Join(t.TempDir(), "racks.sh")
+	if err := os.WriteFile(script, []byte("#!/bin/sh\n[ $1 = 127.0.0.1 ] && echo /row9\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	r := start(t, map[string]string{"net.topology.script.file.name": script})
+	r.node("127.0.0.1", 8192, nil)
+	r.node("127.0.0.2", 8192, nil) // of which the script knows nothing
+	nodes := string(r.get("/ws/v1/cluster/nodes", 200))
+	if strings.Count(nodes, `"/row9"`) != 1 || strings.Count(nodes, `"/default-rack"`) != 1 {
+		t.Errorf("%s", nodes)
+	}
+}
+
 // A node keeps the spelling of its name in ids and tokens; asks, blacklists and racks find it
 // in any (field report B37: a host with an upper-case name).
 func TestHostNamesCompareWithoutCase(t *testing.T) {

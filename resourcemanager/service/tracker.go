@@ -3,7 +3,6 @@ package service
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	yarnpb "heddle/hadoop-proto/yarn"
 	"heddle/hadoop/rpc"
@@ -58,7 +57,7 @@ func (s *Service) registerNodeManager(ctx context.Context, req *yarnpb.RegisterN
 		total = fixed.Over(total)
 		told = wire.Resource(total, s.Settings.Types)
 	}
-	r := core.NodeRegistration{ID: id, HTTPPort: req.GetHttpPort(), Version: req.GetNmVersion(), Rack: s.rack(id.Host), Total: total}
+	r := core.NodeRegistration{ID: id, HTTPPort: req.GetHttpPort(), Version: req.GetNmVersion(), Rack: s.rack(ctx, id.Host), Total: total}
 	for _, p := range req.GetContainerStatuses() {
 		c, err := s.nodeContainer(p)
 		if err != nil {
@@ -83,11 +82,12 @@ func (s *Service) registerNodeManager(ctx context.Context, req *yarnpb.RegisterN
 	}, nil
 }
 
-func (s *Service) rack(host string) string {
-	if r := s.Settings.Topology[strings.ToLower(host)]; r != "" {
-		return r
+func (s *Service) rack(ctx context.Context, host string) string {
+	r, err := s.Settings.Racks.Rack(ctx, host)
+	if err != nil {
+		s.Log.Warn("a node's rack is not known", "error", err, "taken", r)
 	}
-	return "/default-rack"
+	return r
 }
 
 func (s *Service) nodeContainer(p *yarnpb.NMContainerStatusProto) (core.NodeContainer, error) {

@@ -1,10 +1,8 @@
 package settings
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
-	"os"
 	"strconv"
 	"strings"
 
@@ -155,22 +153,4 @@ func parseDecimal(text string, shift int) (int64, error) {
 	}
 	n, err := strconv.ParseUint(whole+frac, 10, 62)
 	return int64(n), err
-}
-
-func readTopology(file string) (map[string]string, error) {
-	f, err := os.Open(file)
-	if err != nil {
-		return nil, fmt.Errorf("read net.topology.table.file.name: %w", err)
-	}
-	defer f.Close()
-	out := map[string]string{}
-	lines := bufio.NewScanner(f)
-	for lines.Scan() {
-		fields := strings.Fields(lines.Text())
-		if len(fields) != 2 || strings.HasPrefix(fields[0], "#") {
-			continue
-		}
-		out[strings.ToLower(fields[0])] = fields[1]
-	}
-	return out, lines.Err()
 }

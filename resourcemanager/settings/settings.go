@@ -11,6 +11,7 @@ import (
 	"heddle/hadoop/conf"
 	"heddle/hadoop/conf/keys"
 	"heddle/hadoop/security"
+	"heddle/hadoop/topology"
 	"heddle/resourcemanager/filestore"
 	"heddle/resourcemanager/scheduler"
 	"heddle/resourcemanager/tokens"
@@ -62,7 +63,7 @@ type Settings struct {
 	MinimumNode       yarn.Resource
 	DiagnosticsLength int
 	ClusterID         string
-	Topology          map[string]string // host -> rack
+	Racks             *topology.Racks
 }
 
 // QueueACLs are who may submit to a queue and who may administer it; a right on a queue
@@ -140,7 +141,9 @@ func From(c, sched *conf.Config, dir string) (*Settings, error) {
 	}
 	s.Types = types
 	v.Fail(s.store(c, v))
-	v.Fail(s.topology(c))
+	racks, err := topology.New(c)
+	v.Fail(err)
+	s.Racks = racks
 	if err := v.Err(); err != nil {
 		return nil, err
 	}
@@ -188,15 +191,4 @@ func (s *Settings) store(c *conf.Config, v *conf.Values) error {
 		return fmt.Errorf("%s=%s (set in %s) is not supported yet; use FileSystemRMStateStore, or remove the key to keep the state in %s", key, class, sourceOf(c, key), s.StorePath)
 	}
 	return nil
-}
-
-// topology reads Hadoop's table mapping (net.topology.table.file.name): "host rack" a line.
-func (s *Settings) topology(c *conf.Config) error {
-	file := c.String("net.topology.table.file.name", "")
-	if file == "" {
-		return nil
-	}
-	table, err := readTopology(file)
-	s.Topology = table
-	return err
 }

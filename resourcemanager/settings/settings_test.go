@@ -67,6 +67,7 @@ func TestRefusals(t *testing.T) {
 		{map[string]string{prefix + "root.queues": "a.b"}, []string{prefix + "root.queues", "no dots or blanks"}},
 		{map[string]string{prefix + "resource-calculator": "MyCalculator"}, []string{prefix + "resource-calculator", "DominantResourceCalculator"}},
 		{map[string]string{"net.topology.table.file.name": "/nowhere/racks"}, []string{"net.topology.table.file.name", "/nowhere/racks"}},
+		{map[string]string{"net.topology.node.switch.mapping.impl": "org.example.Mine"}, []string{"net.topology.node.switch.mapping.impl", "is a Java class"}},
 	} {
 		_, err := load(t, c.keys)
 		if err == nil {
@@ -101,11 +102,11 @@ func TestQueueTreesThatDoNotAddUp(t *testing.T) {
 
 func TestWarnings(t *testing.T) {
 	s, err := load(t, map[string]string{"yarn.resourcemanager.recovery.enabled": "true",
-		"yarn.resourcemanager.store.class": recovery + "LeveldbRMStateStore", "net.topology.script.file.name": "/bin/rack"})
+		"yarn.resourcemanager.store.class": recovery + "LeveldbRMStateStore"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(s.Warnings) != 2 || !strings.Contains(s.Warnings[1], "LeveldbRMStateStore") || !strings.Contains(s.Warnings[1], "yarn-site.xml") || !strings.Contains(s.Warnings[0], "/default-rack") {
+	if len(s.Warnings) != 1 || !strings.Contains(s.Warnings[0], "LeveldbRMStateStore") || !strings.Contains(s.Warnings[0], "yarn-site.xml") {
 		t.Errorf("%q", s.Warnings)
 	}
 }
@@ -173,8 +174,8 @@ func TestValues(t *testing.T) {
 	if len(s.QOP) != 2 || s.QOP[0] != "auth-conf" || s.QOP[1] != "auth-int" {
 		t.Errorf("%v", s.QOP)
 	}
-	if s.Topology["node1"] != "/r1" || s.Topology["10.0.0.7"] != "/r2" || len(s.Topology) != 2 {
-		t.Errorf("%v", s.Topology)
+	if rack, err := s.Racks.Rack(t.Context(), "10.0.0.7"); rack != "/r2" || err != nil {
+		t.Errorf("%s, %v", rack, err)
 	}
 	a, b := s.Scheduler.Root.Children[0], s.Scheduler.Root.Children[1]
 	if a.Capacity != 600_000 || a.Children[0].Capacity != 333_330 || a.Children[0].UserLimitFactor != 1_500_000 || !b.Stopped || b.MaxAMShare != 250_000 || s.Scheduler.MaxApplications != 99 {

@@ -30,6 +30,7 @@ var arrows = map[string][]string{
 	"hadoop/security":           {"hadoop-proto", "hadoop/conf"},
 	"hadoop/http":               {"hadoop/conf", "hadoop/security"},
 	"hadoop/fs":                 {"hadoop"},
+	"hadoop/topology":           {"hadoop/conf"},
 	"executor":                  {"yarn"},
 	"resourcemanager/scheduler": {"yarn"},
 	"resourcemanager":           {"yarn", "hadoop", "hadoop-proto", "statemachine", "store", "persist"},
