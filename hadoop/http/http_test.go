@@ -1,6 +1,7 @@
 package hadoophttp
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -370,6 +371,24 @@ func TestOptionsAreAnsweredForEveryPage(t *testing.T) {
 		m.ServeHTTP(w, httptest.NewRequest(http.MethodOptions, path, nil))
 		if w.Code != want || want == http.StatusOK && w.Header().Get("Allow") != "GET, HEAD, OPTIONS" {
 			t.Errorf("OPTIONS %s answers %d, want %d; %v", path, w.Code, want, w.Header())
+		}
+	}
+}
+
+// XML has every text that JSON can, in lists of lists and in names that are none of XML's.
+func TestXMLHasWhatJSONHas(t *testing.T) {
+	var b bytes.Buffer
+	v := map[string]any{"a": []any{1, []int{2, 3}, nil, "x\"y\\z", map[string]any{}}, "b c": "<&>\u00e4\n\x01", "c": map[string]any{"9": true, "deep": []any{}}, "d": -1.5e300, "e": ""}
+	if err := WriteXML(&b, "root", v); err != nil {
+		t.Fatal(err)
+	}
+	const want = `<root><a>1</a><a>2</a><a>3</a><a>x&#34;y\z</a><a></a><b_c>&lt;&amp;&gt;ä&#xA;` + "\ufffd" + `</b_c><c><_9>true</_9></c><d>-1.5e+300</d><e></e></root>`
+	if b.String() != want {
+		t.Errorf("%s\nwant\n%s", b.String(), want)
+	}
+	for _, broken := range []string{``, `{`, `{"a`, `{"a"`, `{"a":`, `[1`, `"x`, `"\`} {
+		if x := (&xmlWriter{in: []byte(broken), out: &b}); x.value("v") == nil {
+			t.Errorf("%q was taken", broken)
 		}
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"encoding/xml"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 )
 
@@ -26,75 +25,123 @@ func WriteXML(b *bytes.Buffer, root string, v any) error {
 	if err != nil {
 		return err
 	}
-	d := json.NewDecoder(bytes.NewReader(raw))
-	d.UseNumber()
-	x := xmlWriter{in: d, out: b}
-	if err := x.value(root); err != nil && !errors.Is(err, io.EOF) {
+	x := xmlWriter{in: raw, out: b}
+	if err := x.value(root); err != nil {
 		return fmt.Errorf("writing <%s>: %w", root, err)
 	}
 	return nil
 }
 
+// xmlWriter walks through JSON that json.Marshal has written: it is well-formed and has no blanks.
 type xmlWriter struct {
-	in  *json.Decoder
+	in  []byte // what is left
 	out *bytes.Buffer
 }
 
+var errShortJSON = errors.New("the JSON ends within a value")
+
 // value writes the next JSON value as one element, or several for a list.
-func (x xmlWriter) value(name string) error {
-	t, err := x.in.Token()
-	if err != nil {
+func (x *xmlWriter) value(name string) error {
+	if len(x.in) == 0 {
+		return errShortJSON
+	}
+	switch x.in[0] {
+	case '[':
+		return x.each(']', func() error { return x.value(name) })
+	case '{':
+		x.tag("<", name)
+		err := x.each('}', func() error {
+			key, err := x.text()
+			if err != nil {
+				return err
+			}
+			x.in = x.in[min(1, len(x.in)):] // the colon
+			return x.value(string(key))
+		})
+		x.tag("</", name)
 		return err
-	}
-	switch t := t.(type) {
-	case json.Delim:
-		if t == '[' {
-			return x.list(name)
-		}
-		return x.object(name)
-	case nil:
-		return nil
-	default:
-		x.open(name)
-		if err := xml.EscapeText(x.out, []byte(fmt.Sprint(t))); err != nil {
-			return err
-		}
-		x.close(name)
-		return nil
-	}
-}
-
-func (x xmlWriter) list(name string) error {
-	for x.in.More() {
-		if err := x.value(name); err != nil {
-			return err
-		}
-	}
-	_, err := x.in.Token()
-	return err
-}
-
-func (x xmlWriter) object(name string) error {
-	x.open(name)
-	for x.in.More() {
-		key, err := x.in.Token()
+	case '"':
+		text, err := x.text()
 		if err != nil {
 			return err
 		}
-		if err := x.value(fmt.Sprint(key)); err != nil {
+		return x.leaf(name, text)
+	}
+	end := bytes.IndexAny(x.in, ",]}")
+	if end < 0 {
+		end = len(x.in)
+	}
+	literal := x.in[:end]
+	x.in = x.in[end:]
+	if string(literal) == "null" {
+		return nil
+	}
+	return x.leaf(name, literal)
+}
+
+// each calls f at each member of a list or object, up to end.
+func (x *xmlWriter) each(end byte, f func() error) error {
+	x.in = x.in[1:]
+	for len(x.in) > 0 {
+		switch x.in[0] {
+		case end:
+			x.in = x.in[1:]
+			return nil
+		case ',':
+			x.in = x.in[1:]
+		}
+		if err := f(); err != nil {
 			return err
 		}
 	}
-	x.close(name)
-	_, err := x.in.Token()
-	return err
+	return errShortJSON
 }
 
-func (x xmlWriter) open(name string)  { x.out.WriteString("<" + elementName(name) + ">") }
-func (x xmlWriter) close(name string) { x.out.WriteString("</" + elementName(name) + ">") }
+// text is the next string.
+func (x *xmlWriter) text() ([]byte, error) {
+	escaped := false
+	for i := 1; i < len(x.in); i++ {
+		switch x.in[i] {
+		case '\\':
+			escaped = true
+			i++
+		case '"':
+			quoted := x.in[:i+1]
+			x.in = x.in[i+1:]
+			if !escaped {
+				return quoted[1:i], nil
+			}
+			var s string
+			err := json.Unmarshal(quoted, &s)
+			return []byte(s), err
+		}
+	}
+	return nil, errShortJSON
+}
+
+func (x *xmlWriter) leaf(name string, text []byte) error {
+	x.tag("<", name)
+	defer x.tag("</", name)
+	for _, c := range text {
+		if c < ' ' || c > '~' || c == '"' || c == '\'' || c == '&' || c == '<' || c == '>' {
+			return xml.EscapeText(x.out, text)
+		}
+	}
+	x.out.Write(text)
+	return nil
+}
+
+func (x *xmlWriter) tag(open, name string) {
+	x.out.WriteString(open)
+	x.out.WriteString(elementName(name))
+	x.out.WriteByte('>')
+}
 
 // elementName makes a JSON key, which may hold anything, a legal element name.
 func elementName(key string) string {
+	if plainName(key) {
+		return key
+	}
 	clean := strings.Map(func(r rune) rune {
 		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '_' || r == '-' || r == '.' {
 			return r
@@ -105,4 +152,15 @@ func elementName(key string) string {
 		return "_" + clean
 	}
 	return clean
+}
+
+// plainName reports whether a key is a legal element name as it is, as nearly all are.
+func plainName(key string) bool {
+	for i := range len(key) {
+		c := key[i] | 0x20
+		if (c < 'a' || c > 'z') && (i == 0 || key[i] < '0' || key[i] > '9') {
+			return false
+		}
+	}
+	return key != ""
 }
