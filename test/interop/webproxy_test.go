@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"heddle/test/browser"
 	"heddle/test/cluster"
 )
 
@@ -40,6 +41,42 @@ func ask(t *testing.T, method, url, body string, once bool) (status int, locatio
 		return 0, "", err.Error()
 	}
 	return resp.StatusCode, resp.Header.Get("Location"), string(b)
+}
+
+// tabs clicks through an AM's pages in a browser: all that they load and lead to goes through the proxy, and works.
+func tabs(ctx context.Context, t *testing.T, web, base string) {
+	t.Helper()
+	b, err := browser.Start(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := b.Stop(); err != nil {
+			t.Error(err)
+		}
+	}()
+	open := func(url string) {
+		seen, err := b.Open(ctx, url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, trouble := range seen.Trouble {
+			t.Errorf("%s: %s", url, trouble)
+		}
+		for _, asked := range seen.Requests {
+			if !strings.HasPrefix(asked, web+base+"/") && asked != web+"/static/hadoop-st.png" && asked != web+"/favicon.ico" && !strings.HasPrefix(asked, "data:") {
+				t.Errorf("%s asked for %s, past the proxy", url, asked)
+			}
+		}
+	}
+	open(web + base + "/?user.name=root")
+	var links []string
+	if err := b.Eval(ctx, `[...new Set([...document.querySelectorAll("a")].map(a => a.href))].filter(h => h.includes("`+base+`/mapreduce"))`, &links); err != nil || len(links) < 2 {
+		t.Fatalf("the AM's page has the links %q, %v", links, err)
+	}
+	for _, l := range links {
+		open(l)
+	}
 }
 
 // The pages of a running MapReduce AM are reached through the proxy, which its AmIpFilter takes for the lawful way:
@@ -83,6 +120,7 @@ func TestTheProxyOfARunningMapReduceJob(t *testing.T) {
 	if page != http.StatusOK || !strings.Contains(text, "Logged in as: root") {
 		t.Errorf("the AM does not take us for root: %d %.300s", page, text)
 	}
+	tabs(ctx, t, web, "/proxy/"+app.ID)
 	direct := strings.TrimSuffix(said.OriginalTrackingURL, "/") + info
 	if !strings.Contains(direct, "://") {
 		direct = "http://" + direct

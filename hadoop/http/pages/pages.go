@@ -94,17 +94,19 @@ func version(b []byte) string {
 
 // Register serves the style and the icon.
 func (s *Site) Register(mux *hadoophttp.Mux) {
-	asset := func(path, kind string, body []byte) {
+	const ever, day = "public, max-age=31536000, immutable", "public, max-age=86400"
+	asset := func(path, kind, keep string, body []byte) {
 		mux.HandleFunc("GET "+path, func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", kind)
-			w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
+			w.Header().Set("Cache-Control", keep)
 			w.Header().Del("Pragma")
 			_, _ = w.Write(body) // the caller is gone: nobody is left to tell
 		})
 	}
-	asset(s.CSS, "text/css; charset=utf-8", s.css)
-	asset(s.Icon, "image/svg+xml", s.icon)
-	asset("/favicon.ico", "image/svg+xml", s.icon)
+	asset(s.CSS, "text/css; charset=utf-8", ever, s.css)
+	asset(s.Icon, "image/svg+xml", ever, s.icon)
+	asset("/favicon.ico", "image/svg+xml", day, s.icon)
+	asset("/static/hadoop-st.png", "image/svg+xml", day, s.icon) // the picture that the pages of MapReduce's AM take from their proxy's host
 }
 
 // Handle answers a path with the page that data makes; an error becomes a page with its status.
