@@ -9,11 +9,12 @@ have javac || packages openjdk-17-jdk-headless
 have mvn || packages maven
 
 exec 9>"$cache/hadoop.lock"; flock 9
-if [ ! -f "$lib/.complete" ]; then
+complete=.complete-$(sha256sum < "$interop/pom.xml" | cut -c1-16)
+if [ ! -f "$lib/$complete" ]; then
   say "fetching Hadoop $version from Maven into $lib (once, about 100 MB)"
   mkdir -p "$lib"
   quietly "$cache/mvn.log" mvn -q -B -f "$interop/pom.xml" -Dhadoop.version="$version" dependency:copy-dependencies -DoutputDirectory="$lib"
-  touch "$lib/.complete"
+  touch "$lib/.complete" "$lib/$complete"
 fi
 sum=$(cat "$interop"/java/*.java | sha256sum | cut -c1-16)
 if [ ! -f "$cache/clients-$version-$sum.jar" ]; then
