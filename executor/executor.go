@@ -38,6 +38,8 @@ type Limits struct {
 	// HardMemory and HardCPU make the kernel hold the task to its grant; without them CPU time
 	// is only weighed and memory is not limited here.
 	HardMemory, HardCPU bool
+	MilliCores          int64 // that HardCPU holds the task to, in thousandths of a processor
+	PIDs                int64 // most processes and threads; 0: no limit
 }
 
 // Docker is a task's request for a container, after the administrator's rules were applied.

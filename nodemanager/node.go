@@ -23,6 +23,7 @@ import (
 	"heddle/nodemanager/container"
 	"heddle/nodemanager/device"
 	"heddle/nodemanager/dirs"
+	"heddle/nodemanager/health"
 	"heddle/nodemanager/launch"
 	"heddle/nodemanager/localizer"
 	"heddle/nodemanager/monitor"
@@ -97,7 +98,8 @@ type node struct {
 	rpcL     net.Listener
 	web      *hadoophttp.Server
 	webL     net.Listener
-	journal  *recovery.Journal             // nil without recovery
+	journal  *recovery.Journal // nil without recovery
+	scripts  *health.Scripts
 	offered  atomic.Pointer[yarn.Resource] // once the ResourceManager said another size than the configuration
 	closers  []func()
 	last     []func() error // after all closers
@@ -112,6 +114,9 @@ func (n *node) open(ctx context.Context) error {
 		return err
 	}
 	if err := n.openDisks(ctx); err != nil {
+		return err
+	}
+	if err := n.openScripts(ctx); err != nil {
 		return err
 	}
 	if err := n.openDevices(ctx); err != nil {
@@ -153,7 +158,11 @@ func (n *node) onClosed(f func() error) { n.last = append(n.last, f) }
 func (n *node) onClose(f func()) { n.closers = append(n.closers, f) }
 
 func (n *node) openDisks(ctx context.Context) error {
-	n.exec = process.New(process.Config{Cgroups: process.Cgroups{Root: n.cgroupRoot, Parent: n.cgroupParent}, ExitFileTimeout: n.exitFileTimeout, Log: n.log})
+	n.exec = process.New(process.Config{Cgroups: process.Cgroups{Root: n.cgroupRoot, Parent: n.cgroupParent, CPUPercent: n.cpuPercent, PIDs: n.pidsLimit > 0}, SharedOnce: n.sharedOnce, ExitFileTimeout: n.exitFileTimeout, Log: n.log})
+	if !n.exec.Limited() && (n.pidsLimit > 0 || n.cpuPercent < 100) {
+		return errors.New("yarn.nodemanager.container.pids-limit and yarn.nodemanager.resource.percentage-physical-cpu-limit need cgroups that this NodeManager may write; " +
+			"see the warning before, or remove the keys")
+	}
 	var err error
 	if n.journal == nil {
 		if err := endLeftovers(ctx, n.localDirs, n.exec, func(yarn.ContainerID) bool { return false }, n.log); err != nil {
@@ -237,7 +246,7 @@ func (n *node) openContainers() error {
 		HomeDir: n.homeDir, AdminEnv: n.adminEnv, Whitelist: n.whitelist, HostEnv: environ(), Java: &launch.Java{},
 		DebugInfo: n.debugInfo, LogDirMode: n.logDirMode, KillDelay: n.killDelay, DeleteDelay: n.deleteDelay,
 		MaxDiagnostics: n.maxDiagnostics, TailBytes: n.stderrTail, StderrPatterns: n.stderrPatterns,
-		HardMemory: n.hardMemory, HardCPU: n.hardCPU, MinRetryInterval: n.minRetryInterval, Now: time.Now, Log: n.log,
+		HardMemory: n.hardMemory, HardCPU: n.hardCPU, CoresPerVCore: n.coresPerVCore, PIDs: n.pidsLimit, MinRetryInterval: n.minRetryInterval, Now: time.Now, Log: n.log,
 	}
 	if err := n.dockerRules(&cfg); err != nil {
 		return err
@@ -298,9 +307,40 @@ func (n *node) resize(r yarn.Resource) {
 	}
 }
 
+// health is what disks and scripts say; one of them that is not well is enough.
 func (n *node) health() updater.Health {
 	ok, report, at := n.dirs.Health()
-	return updater.Health{Healthy: ok, Report: report, At: at}
+	scriptsOK, said, ran := n.scripts.Health()
+	h := updater.Health{Healthy: ok && scriptsOK, Report: report, At: at}
+	if ran.After(at) {
+		h.At = ran
+	}
+	if said != "" && report != "" {
+		h.Report += ";"
+	}
+	h.Report += said
+	return h
+}
+
+// openScripts makes the health scripts ready. One that cannot be run is said loudly and left out, as in Hadoop.
+func (n *node) openScripts(ctx context.Context) error {
+	var usable []health.Script
+	for _, s := range n.healthScripts {
+		if err := s.Check(); err != nil {
+			n.log.Error("a health script is not run", "key", "yarn.nodemanager.health-checker."+s.Name+".path", "error", err)
+			continue
+		}
+		usable = append(usable, s)
+	}
+	n.scripts = health.New(usable, n.log)
+	if !n.scriptsFirst {
+		return nil
+	}
+	n.scripts.RunOnce(ctx)
+	if ok, report, _ := n.scripts.Health(); !ok {
+		return fmt.Errorf("a health script says that this node is not healthy, and yarn.nodemanager.health-checker.run-before-startup is set: %s", report)
+	}
+	return nil
 }
 
 // appFinished is the ResourceManager's word that an application has ended.
@@ -362,6 +402,7 @@ func (n *node) serve(ctx context.Context) error {
 	n.wg.Go(func() { n.watch.Run(linkCtx) })
 	n.wg.Go(func() { n.local.Run(linkCtx, n.cacheInterval) })
 	n.wg.Go(func() { n.checkDisks(linkCtx) })
+	n.wg.Go(func() { n.scripts.Run(linkCtx) })
 	n.watchDevices(linkCtx)
 
 	var err error

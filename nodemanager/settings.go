@@ -13,6 +13,7 @@ import (
 	"heddle/hadoop/conf"
 	"heddle/nodemanager/aggregation"
 	"heddle/nodemanager/dirs"
+	"heddle/nodemanager/health"
 	"heddle/nodemanager/monitor"
 	"heddle/yarn"
 	"heddle/yarn/logs"
@@ -36,6 +37,12 @@ type settings struct {
 	localDirs, logDirs   []string
 	disks                dirs.Limits
 	diskInterval         time.Duration
+	healthScripts        []health.Script
+	scriptsFirst         bool
+	sharedOnce           bool
+	cpuPercent           int64
+	coresPerVCore        float64
+	pidsLimit            int64
 	logDirMode           fs.FileMode
 	cacheTarget          int64
 	cacheInterval        time.Duration
@@ -156,11 +163,14 @@ func (s *settings) readContainers(v *conf.Values) {
 		s.disks.MinHealthy = v.Float(disk+"min-healthy-disks", 0.25)
 		if v.Bool(disk+"disk-utilization-threshold.enabled", true) {
 			s.disks.MaxUsedPercent = v.Float(disk+"max-disk-utilization-per-disk-percentage", 90)
+			s.disks.BackUsedPercent = v.Float(disk+"disk-utilization-watermark-low-per-disk-percentage", s.disks.MaxUsedPercent)
 		}
 		if v.Bool(disk+"disk-free-space-threshold.enabled", true) {
 			s.disks.MinFreeMB = v.Int64(disk+"min-free-space-per-disk-mb", 0)
+			s.disks.BackFreeMB = v.Int64(disk+"min-free-space-per-disk-watermark-high-mb", 0)
 		}
 	}
+	s.readHealthScripts(v)
 	s.cacheTarget = v.Int64("yarn.nodemanager.localizer.cache.target-size-mb", 10240) << 20
 	s.cacheInterval = v.Duration("yarn.nodemanager.localizer.cache.cleanup.interval-ms", 600*second, millisecond)
 	s.fetches = v.Int("yarn.nodemanager.localizer.fetch.thread-count", 4)
@@ -177,6 +187,12 @@ func (s *settings) readContainers(v *conf.Values) {
 	s.homeDir = v.String("yarn.nodemanager.user-home-dir", "/home/")
 	s.hardMemory = v.Bool("yarn.nodemanager.resource.memory.enabled", false) && v.Bool("yarn.nodemanager.resource.memory.enforced", true)
 	s.hardCPU = v.Bool("yarn.nodemanager.linux-container-executor.cgroups.strict-resource-usage", false)
+	s.pidsLimit = v.Int64("yarn.nodemanager.container.pids-limit", 0)
+	s.cpuPercent = v.Int64("yarn.nodemanager.resource.percentage-physical-cpu-limit", 100)
+	if s.cpuPercent < 1 || s.cpuPercent > 100 {
+		v.Fail(v.Config.Invalid("yarn.nodemanager.resource.percentage-physical-cpu-limit", "a percentage from 1 to 100"))
+	}
+	s.sharedOnce = v.Bool("yarn.nodemanager.container-monitor.procfs-tree.smaps-based-rss.enabled", false)
 	s.cgroupParent = v.String("yarn.nodemanager.linux-container-executor.cgroups.hierarchy", "/hadoop-yarn")
 	s.cgroupRoot = v.String("yarn.nodemanager.linux-container-executor.cgroups.mount-path", "")
 	s.exitFileTimeout = v.Duration("yarn.nodemanager.container-executor.exit-code-file.timeout-ms", 2*second, millisecond)
@@ -189,6 +205,35 @@ func (s *settings) readContainers(v *conf.Values) {
 			DirBytes: v.Int64(logs+"dir-size-limit-bytes", 1e9), TotalBytes: v.Int64(logs+"total-size-limit-bytes", 1e10)}
 	}
 	s.vmemRatio = v.Float("yarn.nodemanager.vmem-pmem-ratio", 2.1)
+}
+
+// maxScripts is Hadoop's bound on yarn.nodemanager.health-checker.scripts.
+const maxScripts = 4
+
+// readHealthScripts reads the scripts that have a path; the one named "script" has the keys of older releases.
+func (s *settings) readHealthScripts(v *conf.Values) {
+	const key = "yarn.nodemanager.health-checker."
+	names := v.Strings(key + "scripts")
+	if len(names) == 0 {
+		names = []string{"script"}
+	}
+	if len(names) > maxScripts {
+		v.Fail(fmt.Errorf("%sscripts names %d scripts, at most %d are run", key, len(names), maxScripts))
+	}
+	s.scriptsFirst = v.Bool(key+"run-before-startup", false)
+	for _, name := range names {
+		x := health.Script{Name: name, Path: v.String(key+name+".path", ""), Options: v.Strings(key + name + ".opts"),
+			Interval: v.Duration(key+name+".interval-ms", v.Duration(key+"interval-ms", 600*second, millisecond), millisecond),
+			Timeout:  v.Duration(key+name+".timeout-ms", v.Duration(key+"timeout-ms", 1200*second, millisecond), millisecond)}
+		if x.Path == "" {
+			continue
+		}
+		if x.Interval <= 0 || x.Timeout <= 0 {
+			v.Fail(fmt.Errorf("health script %s: its interval (%v) and time-out (%v) must be positive", name, x.Interval, x.Timeout))
+			continue
+		}
+		s.healthScripts = append(s.healthScripts, x)
+	}
 }
 
 func localPath(p string) string { return filepath.Clean(strings.TrimPrefix(p, "file://")) }
@@ -253,6 +298,7 @@ func (s *settings) readResources(c *conf.Config) error {
 		cores = n
 	}
 	s.total[yarn.Memory], s.total[yarn.VCores] = memory, cores
+	s.coresPerVCore = float64(runtime.NumCPU()) * float64(s.cpuPercent) / 100 / float64(max(cores, 1))
 	for _, p := range v.Strings("yarn.nodemanager.resource-plugins") {
 		if p != yarn.GPUName {
 			return fmt.Errorf("%w: only %s is supported", c.Invalid("yarn.nodemanager.resource-plugins", "resource plugins of this NodeManager"), yarn.GPUName)

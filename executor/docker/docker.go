@@ -223,9 +223,7 @@ func limit(r *container.Resources, t *executor.Task) {
 	r.Memory = t.Limits.MemoryMB << 20
 	r.MemorySwap = r.Memory
 	r.CPUShares = max(t.Limits.VCores, 1) * 1024
-	if t.Limits.HardCPU {
-		r.NanoCPUs = max(t.Limits.VCores, 1) * 1e9
-	}
+	hold(r, t.Limits)
 	for _, u := range t.Docker.Ulimits {
 		r.Ulimits = append(r.Ulimits, &units.Ulimit{Name: u.Name, Soft: u.Soft, Hard: u.Hard})
 	}
@@ -233,6 +231,19 @@ func limit(r *container.Resources, t *executor.Task) {
 		r.DeviceRequests = []container.DeviceRequest{{Driver: "nvidia", DeviceIDs: t.GPUs, Capabilities: [][]string{{"gpu"}}}}
 	}
 }
+
+// hold sets what a task may not pass.
+func hold(r *container.Resources, l executor.Limits) {
+	if l.HardCPU {
+		r.NanoCPUs = max(l.MilliCores, minMilliCores) * 1e6
+	}
+	if l.PIDs > 0 {
+		r.PidsLimit = &l.PIDs
+	}
+}
+
+// minMilliCores is the least CPU time that the engine takes.
+const minMilliCores = 10
 
 func userOf(t *executor.Task) string {
 	if t.RunAs != nil {
@@ -338,9 +349,7 @@ func (p *process) Signal(ctx context.Context, s syscall.Signal) error {
 // Resize changes what the engine holds the container to.
 func (p *process) Resize(ctx context.Context, l executor.Limits) error {
 	r := container.Resources{Memory: l.MemoryMB << 20, MemorySwap: l.MemoryMB << 20, CPUShares: max(l.VCores, 1) * 1024}
-	if l.HardCPU {
-		r.NanoCPUs = max(l.VCores, 1) * 1e9
-	}
+	hold(&r, l)
 	if _, err := p.exec.cli.ContainerUpdate(ctx, p.id, container.UpdateConfig{Resources: r}); err != nil {
 		return fmt.Errorf("resize Docker container %s: %w", p.task.ID, err)
 	}

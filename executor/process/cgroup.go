@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -21,6 +22,10 @@ type Cgroups struct {
 	Root string
 	// Parent is the path of our groups in each hierarchy, "/hadoop-yarn" when empty.
 	Parent string
+	// CPUPercent is the part of the machine's CPU time that all tasks together may use; 0 and 100: all.
+	CPUPercent int64
+	// PIDs says that numbers of processes are to be limited.
+	PIDs bool
 }
 
 // The values that Hadoop writes too: one vcore is worth 1024 shares, or weight 100.
@@ -29,6 +34,7 @@ const (
 	weightPerCore = 100
 	maxWeight     = 10000
 	quotaPeriod   = 100000 // µs
+	minQuota      = 1000   // the least that the kernel takes
 )
 
 // hierarchy is the parent directory in each controller of version 1, or the one of version 2.
@@ -53,7 +59,7 @@ func openHierarchy(c Cgroups) (*hierarchy, error) {
 		if err := h.openV2(c.Root); err != nil {
 			return nil, err
 		}
-		return h, nil
+		return h, h.limitAll(c.CPUPercent)
 	}
 	for _, controller := range []string{"cpu", "memory"} {
 		dir := filepath.Join(c.Root, controller, c.Parent)
@@ -65,7 +71,39 @@ func openHierarchy(c Cgroups) (*hierarchy, error) {
 		}
 		h.dirs[controller] = dir
 	}
-	return h, nil
+	if c.PIDs {
+		dir := filepath.Join(c.Root, "pids", c.Parent)
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return nil, err
+		}
+		if !writable(filepath.Join(dir, "cgroup.procs")) {
+			return nil, fmt.Errorf("%s is not writable", dir)
+		}
+		h.dirs["pids"] = dir
+	}
+	return h, h.limitAll(c.CPUPercent)
+}
+
+// limitAll bounds what all tasks together use.
+func (h *hierarchy) limitAll(percent int64) error {
+	if percent <= 0 || slices.Contains(h.missing(), "cpu") && percent >= 100 {
+		return nil
+	}
+	file, value := "", ""
+	switch quota := int64(runtime.NumCPU()) * quotaPeriod * percent / 100; {
+	case h.v2 && percent >= 100:
+		file, value = h.dirs[""]+"/cpu.max", "max"
+	case h.v2:
+		file, value = h.dirs[""]+"/cpu.max", fmt.Sprintf("%d %d", quota, quotaPeriod)
+	case percent >= 100:
+		file, value = h.dirs["cpu"]+"/cpu.cfs_quota_us", "-1"
+	default:
+		file, value = h.dirs["cpu"]+"/cpu.cfs_quota_us", strconv.FormatInt(quota, 10)
+	}
+	if err := os.WriteFile(file, []byte(value), 0o644); err != nil && percent < 100 {
+		return fmt.Errorf("yarn.nodemanager.resource.percentage-physical-cpu-limit: %w", err)
+	}
+	return nil
 }
 
 // openV2 hands the controllers down; without them the groups still hold the processes together.
@@ -100,13 +138,14 @@ func (h *hierarchy) openV2(root string) error {
 
 const subtreeControl = "cgroup.subtree_control"
 
-// enable hands both controllers down, or the one that there is; what took effect is read afterwards.
+// enable hands the controllers down, or those that there are; what took effect is read afterwards.
 func enable(file string) {
-	if os.WriteFile(file, []byte("+cpu +memory"), 0o644) == nil {
+	if os.WriteFile(file, []byte("+cpu +memory +pids"), 0o644) == nil {
 		return
 	}
-	_ = os.WriteFile(file, []byte("+cpu"), 0o644)
-	_ = os.WriteFile(file, []byte("+memory"), 0o644)
+	for _, c := range []string{"+cpu", "+memory", "+pids"} {
+		_ = os.WriteFile(file, []byte(c), 0o644)
+	}
 }
 
 // missing are the controllers that a task's limits cannot be set without.
@@ -158,9 +197,12 @@ func (h *hierarchy) create(id string, l executor.Limits) (*cgroup, error) {
 // limit sets a group's weights and limits.
 func (h *hierarchy) limit(g *cgroup, l executor.Limits) error {
 	missing := h.missing()
+	if h.v2 && !slices.Contains(h.has, "pids") {
+		missing = append(missing, "pids")
+	}
 	for file, value := range g.settings(l) {
 		if controller, _, _ := strings.Cut(filepath.Base(file), "."); slices.Contains(missing, controller) {
-			if l.HardMemory && controller == "memory" || l.HardCPU && controller == "cpu" {
+			if l.HardMemory && controller == "memory" || l.HardCPU && controller == "cpu" || controller == "pids" {
 				return fmt.Errorf("limits must be held, and the %s controller is not handed down to %s", controller, filepath.Dir(filepath.Dir(file)))
 			}
 			continue
@@ -175,7 +217,7 @@ func (h *hierarchy) limit(g *cgroup, l executor.Limits) error {
 func (g *cgroup) settings(l executor.Limits) map[string]string {
 	cores := max(l.VCores, 1)
 	bytes := strconv.FormatInt(l.MemoryMB<<20, 10)
-	quota := strconv.FormatInt(cores*quotaPeriod, 10)
+	quota := strconv.FormatInt(max(l.MilliCores*quotaPeriod/1000, minQuota), 10)
 	s := map[string]string{}
 	if g.v2 {
 		d := g.dirs[""]
@@ -186,6 +228,9 @@ func (g *cgroup) settings(l executor.Limits) map[string]string {
 		if l.HardMemory {
 			s[d+"/memory.max"] = bytes
 		}
+		if l.PIDs > 0 {
+			s[d+"/pids.max"] = strconv.FormatInt(l.PIDs, 10)
+		}
 		return s
 	}
 	s[g.dirs["cpu"]+"/cpu.shares"] = strconv.FormatInt(cores*sharesPerCore, 10)
@@ -194,6 +239,9 @@ func (g *cgroup) settings(l executor.Limits) map[string]string {
 	}
 	if l.HardMemory {
 		s[g.dirs["memory"]+"/memory.limit_in_bytes"] = bytes
+	}
+	if d := g.dirs["pids"]; d != "" && l.PIDs > 0 {
+		s[d+"/pids.max"] = strconv.FormatInt(l.PIDs, 10)
 	}
 	return s
 }

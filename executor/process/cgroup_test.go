@@ -1,8 +1,10 @@
 package process
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -28,8 +30,9 @@ func hierarchyAt(t *testing.T, v2 bool) (*hierarchy, string) {
 	} else {
 		touch("cpu/hadoop-yarn/cgroup.procs")
 		touch("memory/hadoop-yarn/cgroup.procs")
+		touch("pids/hadoop-yarn/cgroup.procs")
 	}
-	h, err := openHierarchy(Cgroups{Root: root})
+	h, err := openHierarchy(Cgroups{Root: root, PIDs: true, CPUPercent: 100})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -37,7 +40,7 @@ func hierarchyAt(t *testing.T, v2 bool) (*hierarchy, string) {
 }
 
 func TestGrantsBecomeTheKernelsValues(t *testing.T) {
-	soft, hard := executor.Limits{MemoryMB: 512, VCores: 3}, executor.Limits{MemoryMB: 512, VCores: 3, HardMemory: true, HardCPU: true}
+	soft, hard := executor.Limits{MemoryMB: 512, VCores: 3}, executor.Limits{MemoryMB: 512, VCores: 3, HardMemory: true, HardCPU: true, MilliCores: 1500, PIDs: 99}
 	for _, c := range []struct {
 		name   string
 		v2     bool
@@ -45,9 +48,9 @@ func TestGrantsBecomeTheKernelsValues(t *testing.T) {
 		want   map[string]string // "" for a file that must not be written
 	}{
 		{"version 1, shares only", false, soft, map[string]string{"cpu/hadoop-yarn/c/cpu.shares": "3072", "cpu/hadoop-yarn/c/cpu.cfs_quota_us": "", "memory/hadoop-yarn/c/memory.limit_in_bytes": ""}},
-		{"version 1, held", false, hard, map[string]string{"cpu/hadoop-yarn/c/cpu.shares": "3072", "cpu/hadoop-yarn/c/cpu.cfs_quota_us": "300000", "memory/hadoop-yarn/c/memory.limit_in_bytes": "536870912"}},
+		{"version 1, held", false, hard, map[string]string{"cpu/hadoop-yarn/c/cpu.shares": "3072", "cpu/hadoop-yarn/c/cpu.cfs_quota_us": "150000", "pids/hadoop-yarn/c/pids.max": "99", "memory/hadoop-yarn/c/memory.limit_in_bytes": "536870912"}},
 		{"version 2, shares only", true, soft, map[string]string{"hadoop-yarn/c/cpu.weight": "300", "hadoop-yarn/c/cpu.max": "", "hadoop-yarn/c/memory.max": ""}},
-		{"version 2, held", true, hard, map[string]string{"hadoop-yarn/c/cpu.weight": "300", "hadoop-yarn/c/cpu.max": "300000 100000", "hadoop-yarn/c/memory.max": "536870912"}},
+		{"version 2, held", true, hard, map[string]string{"hadoop-yarn/c/cpu.weight": "300", "hadoop-yarn/c/cpu.max": "150000 100000", "hadoop-yarn/c/pids.max": "99", "hadoop-yarn/c/memory.max": "536870912"}},
 		{"version 2, more cores than weights", true, executor.Limits{VCores: 1000}, map[string]string{"hadoop-yarn/c/cpu.weight": "10000"}},
 		{"no core counts as one", false, executor.Limits{}, map[string]string{"cpu/hadoop-yarn/c/cpu.shares": "1024"}},
 	} {
@@ -102,7 +105,7 @@ func TestEndsByTheKernelAreCounted(t *testing.T) {
 func TestControllersAreHandedDown(t *testing.T) {
 	_, root := hierarchyAt(t, true)
 	for _, f := range []string{"cgroup.subtree_control", "hadoop-yarn/cgroup.subtree_control"} {
-		if b, err := os.ReadFile(filepath.Join(root, f)); err != nil || string(b) != "+cpu +memory" {
+		if b, err := os.ReadFile(filepath.Join(root, f)); err != nil || string(b) != "+cpu +memory +pids" {
 			t.Errorf("%s holds %q, %v", f, b, err)
 		}
 	}
@@ -120,5 +123,22 @@ func TestControllersAreHandedDown(t *testing.T) {
 	}
 	if _, err := openHierarchy(Cgroups{Root: "/proc/none"}); err == nil {
 		t.Error("a root that is not there was opened")
+	}
+}
+
+func TestAllTasksTogetherKeepTheirPartOfTheMachine(t *testing.T) {
+	for _, v2 := range []bool{false, true} {
+		h, root := hierarchyAt(t, v2)
+		h.has = []string{"cpu", "memory"}
+		if err := h.limitAll(50); err != nil {
+			t.Fatal(err)
+		}
+		file, want := "cpu/hadoop-yarn/cpu.cfs_quota_us", fmt.Sprint(runtime.NumCPU()*50000)
+		if v2 {
+			file, want = "hadoop-yarn/cpu.max", want+" 100000"
+		}
+		if b, err := os.ReadFile(filepath.Join(root, file)); err != nil || string(b) != want {
+			t.Errorf("%s holds %q, %v; want %s", file, b, err, want)
+		}
 	}
 }

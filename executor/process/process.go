@@ -26,6 +26,8 @@ import (
 // Config sets an Executor up.
 type Config struct {
 	Cgroups Cgroups
+	// SharedOnce makes each usage count shared pages once, which costs time; else only one above its grant does.
+	SharedOnce bool
 	// ExitFileTimeout is how long a reattached task's exit code is waited for after its processes are gone.
 	ExitFileTimeout time.Duration
 	Log             *slog.Logger
@@ -53,6 +55,9 @@ func New(cfg Config) *Executor {
 	}
 	return &Executor{cfg: cfg, cgroups: h}
 }
+
+// Limited reports whether there are cgroups, without which the kernel holds no task to its limits.
+func (e *Executor) Limited() bool { return e.cgroups != nil }
 
 // pollInterval is how often a process that is not our child is looked at.
 const pollInterval = 50 * time.Millisecond
@@ -207,7 +212,11 @@ func (p *process) everybody() []int {
 
 // Usage implements executor.Process.
 func (p *process) Usage(context.Context) (executor.Usage, error) {
-	u := usageOf(p.members(), p.memoryMB.Load())
+	limit := p.memoryMB.Load()
+	if p.exec.cfg.SharedOnce {
+		limit = 0
+	}
+	u := usageOf(p.members(), limit)
 	u.OOMKills = p.group.oomKills()
 	return u, nil
 }

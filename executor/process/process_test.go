@@ -195,3 +195,20 @@ func TestStatOfACommandWithBracketsAndBlanks(t *testing.T) {
 		t.Error("garbage was parsed")
 	}
 }
+
+// Pages that processes share are counted for each of them, unless that is too much or they are always to count once.
+func TestSharedPagesCountOnceWhereThatIsWanted(t *testing.T) {
+	for _, once := range []bool{false, true} {
+		e := New(Config{Log: slog.New(slog.DiscardHandler), Cgroups: Cgroups{Root: "/proc/none"}, SharedOnce: once})
+		task := newTask(t, `x=$(head -c 30000000 /dev/zero | tr '\0' x); for i in 1 2 3; do ( while :; do sleep 1; done ) & done; touch forked; wait`)
+		task.Limits.MemoryMB = 1000
+		p := start(t, e, task)
+		for !fileExists(filepath.Join(task.WorkDir, "forked")) {
+			time.Sleep(time.Millisecond)
+		}
+		u, err := p.Usage(t.Context())
+		if err != nil || once && u.ResidentMB > 70 || !once && u.ResidentMB < 80 {
+			t.Errorf("shared once: %v, %d MB of %d processes, %v", once, u.ResidentMB, u.Processes, err)
+		}
+	}
+}

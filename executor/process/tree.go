@@ -2,6 +2,7 @@ package process
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"slices"
 	"strconv"
@@ -151,13 +152,13 @@ func proportionalKB(pids []int) (int64, bool) {
 	var sum int64
 	for _, pid := range pids {
 		b, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/smaps_rollup")
-		if os.IsNotExist(err) || len(b) == 0 && err == nil {
-			if _, alive := readStat(pid); !alive {
+		if errors.Is(err, syscall.ESRCH) { // it is ending and has no memory any more
+			continue
+		}
+		if err != nil || len(b) == 0 {
+			if s, alive := readStat(pid); !alive || s.dead() {
 				continue
 			}
-			return 0, false
-		}
-		if err != nil {
 			return 0, false
 		}
 		for line := range strings.Lines(string(b)) {

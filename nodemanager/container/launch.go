@@ -122,7 +122,12 @@ func (c *Container) workDirs() (work, private string, err error) {
 // limits is what the executor holds the container to; the caller has the lock.
 func (c *Container) limits() executor.Limits {
 	r := c.spec.Resource
-	return executor.Limits{MemoryMB: r[yarn.Memory], VCores: r[yarn.VCores], HardMemory: c.mgr.cfg.HardMemory, HardCPU: c.mgr.cfg.HardCPU}
+	cfg := &c.mgr.cfg
+	cores := float64(r[yarn.VCores])
+	if cfg.CoresPerVCore > 0 {
+		cores *= cfg.CoresPerVCore
+	}
+	return executor.Limits{MemoryMB: r[yarn.Memory], VCores: r[yarn.VCores], HardMemory: cfg.HardMemory, HardCPU: cfg.HardCPU, MilliCores: int64(cores * 1000), PIDs: cfg.PIDs}
 }
 
 // Docker reports whether the launch context asks for a Docker container.

@@ -108,6 +108,8 @@ type Config struct {
 	TailBytes           int64
 	StderrPatterns      []string
 	HardMemory, HardCPU bool
+	CoresPerVCore       float64       // what a vcore is worth where CPU time is held; 0: a core
+	PIDs                int64         // most processes and threads of a container; 0: no limit
 	MinRetryInterval    time.Duration // yarn.nodemanager.container-retry-minimum-interval-ms
 
 	Now func() time.Time

@@ -9,7 +9,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -23,12 +25,16 @@ type Limits struct {
 	MaxUsedPercent float64 // yarn.nodemanager.disk-health-checker.max-disk-utilization-per-disk-percentage
 	MinFreeMB      int64   // yarn.nodemanager.disk-health-checker.min-free-space-per-disk-mb
 	MinHealthy     float64 // fraction of the disks that must be usable for the node to be healthy
+	// A disk that was too full is used again at these, which keep it from coming and going.
+	BackUsedPercent float64 // yarn.nodemanager.disk-health-checker.disk-utilization-watermark-low-per-disk-percentage
+	BackFreeMB      int64   // yarn.nodemanager.disk-health-checker.min-free-space-per-disk-watermark-high-mb
 }
 
 // Set is the configured directories. It is safe for concurrent use.
 type Set struct {
 	local, log []string
 	limits     Limits
+	statfs     func(dir string, st *syscall.Statfs_t) error
 	state      atomic.Pointer[state]
 	turn       atomic.Uint32
 }
@@ -36,13 +42,14 @@ type Set struct {
 // state is the outcome of the last check.
 type state struct {
 	local, log []string // usable ones
-	report     string   // why the node is unhealthy; empty when it is not
+	report     string   // what is wrong with disks; empty when nothing is
+	healthy    bool     // whether enough are usable
 	at         time.Time
 }
 
 // Open makes the directories where they are missing and checks the disks.
 func Open(local, log []string, limits Limits) (*Set, error) {
-	s := &Set{local: local, log: log, limits: limits}
+	s := &Set{local: local, log: log, limits: limits, statfs: syscall.Statfs}
 	if len(local) == 0 || len(log) == 0 {
 		return nil, errors.New("no local or log directories; set yarn.nodemanager.local-dirs and yarn.nodemanager.log-dirs")
 	}
@@ -59,30 +66,58 @@ var layout = []struct {
 	mode fs.FileMode
 }{{"filecache", 0o755}, {"usercache", 0o755}, {"nmPrivate", 0o700}}
 
-// Check looks at every disk again.
+// errFull marks a disk that works and has no room.
+type errFull struct{ text string }
+
+func (e *errFull) Error() string { return e.text }
+
+// Check looks at every disk again. The report is worded as Hadoop's.
 func (s *Set) Check(now time.Time) {
+	before := s.state.Load()
 	st := &state{at: now}
-	var bad []error
-	usable := func(all []string, prepare func(string) error) (good []string) {
-		for _, d := range all {
-			if err := cmp.Or(prepare(d), s.diskError(d)); err != nil {
-				bad = append(bad, fmt.Errorf("%s: %w", d, err))
-				continue
-			}
-			good = append(good, d)
-		}
-		return good
-	}
-	st.local = usable(s.local, prepareLocal)
-	st.log = usable(s.log, func(d string) error { return mkdir(d, 0o755, nil) })
+	var local, log string
+	st.local, local = s.look("local-dirs", s.local, before.usable(s.local), prepareLocal)
+	st.log, log = s.look("log-dirs", s.log, before.usable(s.log), func(d string) error { return mkdir(d, 0o755, nil) })
+	st.report = local + log
 	enough := func(good, all []string) bool {
 		return len(good) > 0 && float64(len(good)) >= s.limits.MinHealthy*float64(len(all))
 	}
-	if len(bad) > 0 && !(enough(st.local, s.local) && enough(st.log, s.log)) {
-		st.report = fmt.Sprintf("%d/%d local-dirs usable, %d/%d log-dirs usable: %v",
-			len(st.local), len(s.local), len(st.log), len(s.log), errors.Join(bad...))
-	}
+	st.healthy = st.report == "" || enough(st.local, s.local) && enough(st.log, s.log)
 	s.state.Store(st)
+}
+
+// usable are those of dirs that were usable; all of them before the first check.
+func (st *state) usable(dirs []string) map[string]bool {
+	out := map[string]bool{}
+	for _, d := range dirs {
+		out[d] = st == nil || slices.Contains(st.local, d) || slices.Contains(st.log, d)
+	}
+	return out
+}
+
+// look tells usable directories from others, and says in Hadoop's words what is wrong with those.
+func (s *Set) look(kind string, all []string, was map[string]bool, prepare func(string) error) (good []string, report string) {
+	var errored, full []string
+	for _, d := range all {
+		err := cmp.Or(prepare(d), s.diskError(d, was[d]))
+		var f *errFull
+		switch {
+		case err == nil:
+			good = append(good, d)
+		case errors.As(err, &f):
+			full = append(full, d+" : "+err.Error())
+		default:
+			errored = append(errored, d+" : "+err.Error())
+		}
+	}
+	say := func(bad []string, what string) {
+		if len(bad) > 0 {
+			report += fmt.Sprintf("%d/%d %s %s [ %s ] ; ", len(bad), len(all), kind, what, strings.Join(bad, ", "))
+		}
+	}
+	say(errored, "have errors: ")
+	say(full, "usable space is below configured utilization percentage/no more usable space")
+	return good, report
 }
 
 func prepareLocal(d string) error {
@@ -97,25 +132,32 @@ func prepareLocal(d string) error {
 	return nil
 }
 
-func (s *Set) diskError(d string) error {
+// diskError tries a directory. One that was too full must have more room to be good again.
+func (s *Set) diskError(d string, usable bool) error {
 	var st syscall.Statfs_t
-	if err := syscall.Statfs(d, &st); err != nil {
+	if err := s.statfs(d, &st); err != nil {
 		return err
 	}
 	probe := filepath.Join(d, ".probe-"+strconv.Itoa(os.Getpid()))
-	if err := os.WriteFile(probe, nil, 0o600); err != nil {
+	if err := os.WriteFile(probe, nil, 0o600); errors.Is(err, syscall.ENOSPC) {
+		return &errFull{"no space is left"}
+	} else if err != nil {
 		return err
 	}
 	if err := os.Remove(probe); err != nil {
 		return err
 	}
+	maxUsed, minFree := s.limits.MaxUsedPercent, s.limits.MinFreeMB
+	if !usable {
+		maxUsed, minFree = min(maxUsed, s.limits.BackUsedPercent), max(minFree, s.limits.BackFreeMB)
+	}
 	free := int64(st.Bavail) * st.Bsize >> 20
 	used := 100 * (1 - float64(st.Bavail)/float64(max(st.Blocks, 1)))
-	if s.limits.MaxUsedPercent > 0 && used > s.limits.MaxUsedPercent {
-		return fmt.Errorf("used space is %.1f%%, above yarn.nodemanager.disk-health-checker.max-disk-utilization-per-disk-percentage of %v%%", used, s.limits.MaxUsedPercent)
+	if s.limits.MaxUsedPercent > 0 && (used > maxUsed || used >= 100) {
+		return &errFull{fmt.Sprintf("used space above threshold of %.1f%%", s.limits.MaxUsedPercent)}
 	}
-	if free < s.limits.MinFreeMB {
-		return fmt.Errorf("%d MB are free, below yarn.nodemanager.disk-health-checker.min-free-space-per-disk-mb of %d", free, s.limits.MinFreeMB)
+	if free < minFree {
+		return &errFull{fmt.Sprintf("free space below limit of %dMB", s.limits.MinFreeMB)}
 	}
 	return nil
 }
@@ -123,7 +165,7 @@ func (s *Set) diskError(d string) error {
 // Health is the report for the ResourceManager, and when it was made.
 func (s *Set) Health() (healthy bool, report string, at time.Time) {
 	st := s.state.Load()
-	return st.report == "", st.report, st.at
+	return st.healthy, st.report, st.at
 }
 
 // Local lists the usable local directories.

@@ -37,6 +37,10 @@ func TestMain(m *testing.M) {
 		}
 		return
 	}
+	if mb := os.Getenv(reserveVariable); mb != "" {
+		fmt.Fprintln(os.Stderr, reserve(mb))
+		os.Exit(1)
+	}
 	os.Exit(m.Run())
 }
 

@@ -39,6 +39,7 @@ type RM struct {
 	unregistered  int
 	beats         int
 	statuses      map[yarn.ContainerID]*yarnpb.ContainerStatusProto
+	health        *yarnpb.NodeHealthStatusProto
 	grown         []*yarnpb.ContainerProto
 	reports       []*yarnpb.LogAggregationReportProto
 	next          []func(*yarnpb.NodeHeartbeatResponseProto)
@@ -100,6 +101,7 @@ func (r *RM) heartbeat(_ context.Context, req *yarnpb.NodeHeartbeatRequestProto)
 	for _, s := range req.GetNodeStatus().GetContainersStatuses() {
 		r.statuses[wire.ContainerIDFrom(s.GetContainerId())] = s
 	}
+	r.health = req.GetNodeStatus().GetNodeHealthStatus()
 	r.grown = append(r.grown, req.GetNodeStatus().GetIncreasedContainers()...)
 	r.reports = append(r.reports, req.GetLogAggregationReportsForApps()...)
 	resp := &yarnpb.NodeHeartbeatResponseProto{ResponseId: proto.Int32(req.GetNodeStatus().GetResponseId() + 1),
@@ -183,6 +185,13 @@ func (r *RM) Status(id yarn.ContainerID) *yarnpb.ContainerStatusProto {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.statuses[id]
+}
+
+// Health is what the node last said of its own.
+func (r *RM) Health() *yarnpb.NodeHealthStatusProto {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.health
 }
 
 // Grown is every greater size that the node told of a container, in order.

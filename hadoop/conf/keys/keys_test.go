@@ -126,13 +126,13 @@ func TestRefuse(t *testing.T) {
 func TestWhatIsNotBuiltIsWarnedOf(t *testing.T) {
 	c := load(t, map[string]string{
 		"yarn.resourcemanager.scheduler.monitor.enable":   "true",
-		"yarn.nodemanager.health-checker.script.path":     "/opt/health.sh",
+		"yarn.nodemanager.node-labels.provider":           "config",
 		"yarn.nodemanager.elastic-memory-control.enabled": "false", // Hadoop's default
 		"yarn.scheduler.capacity.queue-mappings":          "",      // asks for nothing
 		"yarn.resourcemanager.client.thread-count":        "7",     // harmless
 		"yarn.acl.enable": "true", // honoured
 	})
-	for d, want := range map[keys.Daemon]string{keys.ResourceManager: "yarn.resourcemanager.scheduler.monitor.enable=true", keys.NodeManager: "yarn.nodemanager.health-checker.script.path=/opt/health.sh"} {
+	for d, want := range map[keys.Daemon]string{keys.ResourceManager: "yarn.resourcemanager.scheduler.monitor.enable=true", keys.NodeManager: "yarn.nodemanager.node-labels.provider=config"} {
 		got := keys.Without(c, d)
 		if len(got) != 1 || !strings.Contains(got[0], want) || !strings.Contains(got[0], "yarn-site.xml") {
 			t.Errorf("%s: %q", d, got)
