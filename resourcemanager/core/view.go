@@ -3,6 +3,7 @@ package core
 import (
 	"cmp"
 	"slices"
+	"sync/atomic"
 
 	"heddle/persist"
 	"heddle/resourcemanager/scheduler"
@@ -18,6 +19,8 @@ type View struct {
 	Total  yarn.Resource
 	Used   yarn.Resource
 	Counts Counts
+
+	inOrder atomic.Pointer[[]*AppView] // the applications, once somebody has asked for them
 }
 
 // Counts are totals since the start.
@@ -241,13 +244,17 @@ func (n *node) view() *NodeView {
 		Total: total, Used: used, Containers: containers, Report: n.report, Reported: n.reported, DrainBy: n.drainBy, session: n.session}
 }
 
-// SortedApps lists the applications by id, the newest first.
+// SortedApps lists the applications by id, the newest first. The list is everybody's: it must not be changed.
 func (v *View) SortedApps() []*AppView {
+	if list := v.inOrder.Load(); list != nil {
+		return *list
+	}
 	out := make([]*AppView, 0, v.Apps.Len())
 	for _, a := range v.Apps.All() {
 		out = append(out, a)
 	}
 	slices.SortFunc(out, func(a, b *AppView) int { return b.ID.Compare(a.ID) })
+	v.inOrder.Store(&out)
 	return out
 }
 

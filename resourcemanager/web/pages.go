@@ -58,6 +58,7 @@ func (w *Web) pages(mux *hadoophttp.Mux, logs bool) error {
 	if err != nil {
 		return err
 	}
+	w.site = site
 	site.Register(mux)
 	for pattern, p := range map[string]struct {
 		name string
@@ -145,7 +146,10 @@ func (w *Web) overviewPage(r *http.Request) (pages.Page, error) {
 	apps := v.SortedApps()
 	shown := make([]*core.AppView, 0, shownFirst)
 	for _, a := range apps {
-		if a = see(a); a != nil && len(shown) < shownFirst {
+		if len(shown) == shownFirst {
+			break
+		}
+		if a = see(a); a != nil {
 			shown = append(shown, a)
 		}
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"html"
 	"net"
 	"net/http"
 	"net/http/httputil"
@@ -14,6 +13,7 @@ import (
 	"time"
 
 	hadoophttp "heddle/hadoop/http"
+	"heddle/hadoop/http/pages"
 	"heddle/resourcemanager/core"
 	"heddle/yarn"
 )
@@ -74,9 +74,9 @@ func (p *proxy) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	var e *hadoophttp.Exception
 	switch {
 	case errors.As(err, &e):
-		p.page(rw, e.Status, "Not found", e.Message)
+		p.message(rw, r, e.Status, "Not found", e.Message, nil)
 	case err != nil:
-		p.page(rw, http.StatusBadRequest, "Bad request", err.Error())
+		p.message(rw, r, http.StatusBadRequest, "Bad request", err.Error(), nil)
 	case f.target == nil:
 		http.Redirect(rw, r, "/cluster/app/"+f.app.ID.String(), http.StatusFound)
 	case p.foreign(rw, r, f):
@@ -158,8 +158,8 @@ func (p *proxy) foreign(rw http.ResponseWriter, r *http.Request, f *fetch) bool 
 		return false
 	}
 	onward := f.base + "/?proxyapproved=true"
-	p.markup(rw, http.StatusOK, "Warning", "The requested application "+html.EscapeString(f.app.ID.String())+" belongs to "+html.EscapeString(f.app.User)+
-		" and may contain code that you do not trust.</p><p><a href=\""+html.EscapeString(onward)+"\">Go on to its pages</a>")
+	p.message(rw, r, http.StatusOK, "Warning", "The requested application "+f.app.ID.String()+" belongs to "+f.app.User+
+		" and may contain code that you do not trust.", &pages.Link{Title: "Go on to its pages", Path: onward})
 	return true
 }
 
@@ -229,14 +229,13 @@ func (f *fetch) relocate(location string) (to string, loop bool) {
 func (p *proxy) unreachable(rw http.ResponseWriter, r *http.Request, err error) {
 	f, ok := r.Context().Value(fetchKey{}).(*fetch)
 	if !ok {
-		p.page(rw, http.StatusBadGateway, "Bad gateway", err.Error())
+		p.message(rw, r, http.StatusBadGateway, "Bad gateway", err.Error(), nil)
 		return
 	}
 	if !errors.Is(err, context.Canceled) {
 		p.web.service.Log.Info("an AM was not reached through the proxy", "application", f.app.ID, "url", f.target.String(), "error", err)
 	}
-	p.markup(rw, http.StatusBadGateway, "The application's master does not answer",
-		html.EscapeString(err.Error())+"</p><p><a href=\"/cluster/app/"+f.app.ID.String()+"\">"+f.app.ID.String()+"</a>")
+	p.message(rw, r, http.StatusBadGateway, "The application's master does not answer", err.Error(), &pages.Link{Title: f.app.ID.String(), Path: "/cluster/app/" + f.app.ID.String()})
 }
 
 // dial connects as the ResourceManager's public address, by which AMs know the proxy, where that is an address of this
@@ -342,16 +341,10 @@ func local(ip net.IP) bool {
 	return false
 }
 
-func (p *proxy) page(rw http.ResponseWriter, status int, title, text string) {
-	p.markup(rw, status, title, html.EscapeString(text))
-}
-
-// markup writes a small page of our own.
-func (p *proxy) markup(rw http.ResponseWriter, status int, title, body string) {
-	h := rw.Header()
-	h.Set("Content-Type", "text/html; charset=utf-8")
-	h.Set("Cache-Control", "no-cache")
-	h.Set("X-Content-Type-Options", "nosniff")
-	rw.WriteHeader(status)
-	_, _ = fmt.Fprintf(rw, "<!doctype html><html><head><title>%s</title></head><body><h1>%s</h1><p>%s</p></body></html>\n", title, title, body) // the caller is gone: nobody is left to tell
+// message is a page of the proxy's own, in place of an AM's.
+func (p *proxy) message(rw http.ResponseWriter, r *http.Request, status int, title, text string, onward *pages.Link) {
+	p.web.site.Write(rw, r, status, "message", pages.Page{Title: title, Active: pathApps, Data: struct {
+		Text   string
+		Onward *pages.Link
+	}{text, onward}})
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	hadoophttp "heddle/hadoop/http"
+	"heddle/hadoop/http/pages"
 	"heddle/hadoop/rpc"
 	"heddle/hadoop/security"
 	"heddle/resourcemanager/core"
@@ -27,6 +28,7 @@ type Web struct {
 	started  time.Time
 	identity *hadoophttp.Identity
 	turns    turns // of long lists
+	site     *pages.Site
 }
 
 // hadoopVersion is the wire level that version fields name: scripts compare it.

@@ -130,9 +130,10 @@ func (s *Site) Write(w http.ResponseWriter, r *http.Request, status int, name st
 		http.Error(w, "This page could not be made; the daemon's log says why.", http.StatusInternalServerError)
 		return
 	}
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.Header().Set("Content-Security-Policy", policy)
-	w.Header().Set("Referrer-Policy", "same-origin")
+	for name, value := range map[string]string{"Content-Type": "text/html; charset=utf-8", "Content-Security-Policy": policy, "Referrer-Policy": "same-origin",
+		"Cache-Control": "no-cache", "X-Content-Type-Options": "nosniff"} {
+		w.Header().Set(name, value)
+	}
 	out, finish := hadoophttp.Compressed(w, r)
 	w.WriteHeader(status)
 	_, err := b.WriteTo(out)
