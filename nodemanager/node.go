@@ -39,7 +39,7 @@ import (
 
 // HadoopVersion is the Hadoop release whose behaviour this NodeManager has; it is what the
 // ResourceManager compares with its minimum version.
-const HadoopVersion = "3.4.2"
+const HadoopVersion = yarn.HadoopVersion
 
 // stopTimeout bounds the orderly end: containers, logs, directories.
 const stopTimeout = 30 * time.Second
@@ -278,7 +278,7 @@ func (n *node) openRPC() error {
 	id := func() yarn.NodeID { return n.id }
 	n.nm, n.ct = &tokens.NM{Node: id, Journal: n.journal}, &tokens.Containers{Node: id, Journal: n.journal}
 	n.link = updater.New(updater.Config{
-		Addresses: n.trackers, User: n.user, Node: n.id, HTTPPort: n.httpPort, Version: HadoopVersion, Types: n.types,
+		Addresses: n.trackers, User: n.user, Node: n.id, HTTPPort: n.httpPort, Version: HadoopVersion, MinimumRMVersion: n.minimumRM, Types: n.types,
 		Total: n.offer, SetTotal: n.resize, Physical: n.physical, Manager: n.manager, NMTokens: n.nm, Containers: n.ct,
 		Health: n.health, Utilization: n.watch.Utilization, AppFinished: n.appFinished,
 		Registered:    func() { n.ready() },

@@ -30,6 +30,7 @@ type settings struct {
 	shuffleKeepAlive     bool
 	shuffleKeepAliveTime time.Duration
 	trackers             []string
+	minimumRM            string // version, "" for any
 	retryInterval        time.Duration
 	maxWait              time.Duration
 	types                *yarn.ResourceTypes
@@ -128,6 +129,13 @@ func (s *settings) readAddresses(v *conf.Values) {
 	s.aclEnabled = v.Bool("yarn.acl.enable", false)
 	s.recovery = v.Bool("yarn.nodemanager.recovery.enabled", false)
 	s.supervised = v.Bool("yarn.nodemanager.recovery.supervised", false)
+	if least := v.String("yarn.nodemanager.resourcemanager.minimum.version", "NONE"); least == "EqualToNM" {
+		s.minimumRM = HadoopVersion
+	} else if least != "NONE" {
+		_, err := yarn.VersionBelow(least, least)
+		v.Fail(err)
+		s.minimumRM = least
+	}
 	s.recoveryDir = localPath(v.String("yarn.nodemanager.recovery.dir", v.String("hadoop.tmp.dir", "/tmp")+"/yarn-nm-recovery"))
 }
 

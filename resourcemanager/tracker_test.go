@@ -12,6 +12,7 @@ import (
 	yarnpb "heddle/hadoop-proto/yarn"
 	"heddle/hadoop/rpc"
 	"heddle/hadoop/security"
+	"heddle/yarn"
 )
 
 func containsAll(s string, want ...string) bool {
@@ -156,6 +157,31 @@ func TestTheAdministratorsScriptNamesRacks(t *testing.T) {
 	nodes := string(r.get("/ws/v1/cluster/nodes", 200))
 	if strings.Count(nodes, `"/row9"`) != 1 || strings.Count(nodes, `"/default-rack"`) != 1 {
 		t.Errorf("%s", nodes)
+	}
+}
+
+// Nodes below the version that the administrator wants are sent away.
+func TestOldNodesAreSentAway(t *testing.T) {
+	for least, want := range map[string]map[string]bool{
+		"NONE": {"2.10.2": true, "own build": true}, "3.3.0": {"2.10.2": false, "3.3.6": true, "own build": false}, "EqualToRM": {"3.4.1": false, yarn.HadoopVersion: true},
+	} {
+		r := start(t, map[string]string{"yarn.resourcemanager.nodemanager.minimum.version": least})
+		for version, taken := range want {
+			resp := call[yarnpb.RegisterNodeManagerResponseProto](r.tracker(), "registerNodeManager", &yarnpb.RegisterNodeManagerRequestProto{
+				NodeId: &yarnpb.NodeIdProto{Host: new("127.0.0.1"), Port: new(int32(4711))}, HttpPort: new(int32(80)), Resource: resource(8192, 8), NmVersion: &version})
+			if got := resp.GetNodeAction() == yarnpb.NodeActionProto_NORMAL; got != taken {
+				t.Errorf("minimum %s: a node of version %s: %v", least, version, resp)
+			}
+			if !taken && !strings.Contains(resp.GetDiagnosticsMessage(), "Disallowed NodeManager Version "+version+", is less than the minimum version ") {
+				t.Errorf("the node is told %q", resp.GetDiagnosticsMessage())
+			}
+			if resp.GetRmVersion() != "" && resp.GetRmVersion() != yarn.HadoopVersion {
+				t.Errorf("the ResourceManager says that it is %s", resp.GetRmVersion())
+			}
+		}
+	}
+	if err := tryStart(t, map[string]string{"yarn.resourcemanager.nodemanager.minimum.version": "newest"}); err == nil || !strings.Contains(err.Error(), `"newest" is no Hadoop version`) {
+		t.Errorf("%v", err)
 	}
 }
 

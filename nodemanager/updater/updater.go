@@ -50,22 +50,24 @@ type Utilization struct {
 
 // Config sets an Updater up.
 type Config struct {
-	Addresses   []string // of the ResourceManagers; tried in turn
-	User        string
-	Node        yarn.NodeID
-	HTTPPort    int
-	Version     string
-	Types       *yarn.ResourceTypes
-	Total       func() yarn.Resource // what this node offers
-	SetTotal    func(yarn.Resource)  // the ResourceManager's word on it
-	Physical    yarn.Resource
-	Manager     *container.Manager
-	NMTokens    *tokens.NM
-	Containers  *tokens.Containers
-	Health      func() Health
-	Utilization func() Utilization
-	AppFinished func(yarn.ApplicationID)
-	Registered  func() // after each registration
+	Addresses []string // of the ResourceManagers; tried in turn
+	User      string
+	Node      yarn.NodeID
+	HTTPPort  int
+	Version   string
+	// MinimumRMVersion is the least version of a ResourceManager that the node works for; "" for any.
+	MinimumRMVersion string
+	Types            *yarn.ResourceTypes
+	Total            func() yarn.Resource // what this node offers
+	SetTotal         func(yarn.Resource)  // the ResourceManager's word on it
+	Physical         yarn.Resource
+	Manager          *container.Manager
+	NMTokens         *tokens.NM
+	Containers       *tokens.Containers
+	Health           func() Health
+	Utilization      func() Utilization
+	AppFinished      func(yarn.ApplicationID)
+	Registered       func() // after each registration
 
 	RetryInterval time.Duration // yarn.resourcemanager.connect.retry-interval.ms
 	MaxWait       time.Duration // yarn.resourcemanager.connect.max-wait.ms; negative: for ever
@@ -204,6 +206,11 @@ func (u *Updater) register(ctx context.Context) error {
 	}
 	if resp.GetNodeAction() == yarnpb.NodeActionProto_SHUTDOWN {
 		return fmt.Errorf("%w at registration: %s", ErrShutdown, resp.GetDiagnosticsMessage())
+	}
+	if least := u.cfg.MinimumRMVersion; least != "" {
+		if below, err := yarn.VersionBelow(resp.GetRmVersion(), least); err != nil || below {
+			return fmt.Errorf("%w at registration: the ResourceManager's version (%s) is less than the minimum allowed version %s (yarn.nodemanager.resourcemanager.minimum.version)", ErrShutdown, resp.GetRmVersion(), least)
+		}
 	}
 	u.cfg.Manager.Acknowledge(len(reports))
 	if k := resp.GetContainerTokenMasterKey(); k != nil {

@@ -1,6 +1,7 @@
 package service
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -23,11 +24,10 @@ func (s *Service) TrackingURL(v *core.AppView) string {
 	if v.Unmanaged && v.OriginalURL != "" {
 		return v.OriginalURL
 	}
-	base := "http://" + s.Settings.WebPublic
 	if v.OriginalURL == "" || v.OriginalURL == "N/A" {
-		return base + "/cluster/app/" + v.ID.String()
+		return "http://" + s.Settings.WebPublic + "/cluster/app/" + v.ID.String()
 	}
-	return base + "/proxy/" + v.ID.String() + "/"
+	return "http://" + cmp.Or(s.Settings.ProxyPublic, s.Settings.WebPublic) + "/proxy/" + v.ID.String() + "/"
 }
 
 func (s *Service) report(v *core.AppView, user string) (*yarnpb.ApplicationReportProto, error) {

@@ -5,6 +5,7 @@ import (
 
 	"heddle/resourcemanager/core"
 	"heddle/resourcemanager/scheduler"
+	"heddle/resourcemanager/settings"
 	"heddle/yarn"
 )
 
@@ -28,5 +29,27 @@ func TestDiagnosticsSayWhatAnApplicationWaitsFor(t *testing.T) {
 				t.Errorf("got %q, want %q", got, tc.want)
 			}
 		})
+	}
+}
+
+// Where the proxy is a daemon of its own, links to AMs lead through it: their filters let nobody else through.
+func TestTrackingURLs(t *testing.T) {
+	app := core.AppView{Submission: core.Submission{ID: yarn.ApplicationID{ClusterTimestamp: 7, ID: 1}}}
+	running := app
+	running.OriginalURL = "http://am:80/ui"
+	alone := running
+	alone.Unmanaged = true
+	own, extra := &Service{Settings: &settings.Settings{WebPublic: "rm:8088"}}, &Service{Settings: &settings.Settings{WebPublic: "rm:8088", ProxyPublic: "proxy:9099"}}
+	for _, c := range []struct {
+		s    *Service
+		v    *core.AppView
+		want string
+	}{
+		{own, &app, "http://rm:8088/cluster/app/application_7_0001"}, {own, &running, "http://rm:8088/proxy/application_7_0001/"}, {own, &alone, "http://am:80/ui"},
+		{extra, &app, "http://rm:8088/cluster/app/application_7_0001"}, {extra, &running, "http://proxy:9099/proxy/application_7_0001/"},
+	} {
+		if got := c.s.TrackingURL(c.v); got != c.want {
+			t.Errorf("%s, want %s", got, c.want)
+		}
 	}
 }

@@ -16,9 +16,7 @@ import (
 
 // Bounds on what a submission may carry.
 const (
-	maxTags      = 10 // yarn.resourcemanager.application.max-tags
-	maxTagLength = 100
-	maxName      = 4096
+	maxName = 4096
 )
 
 // Submission turns a submission context into a submission. raw is its encoded form.
@@ -120,12 +118,12 @@ func (s *Service) check(sub *core.Submission, path string) error {
 	if len(sub.Name) > maxName {
 		return rpc.Exception(rpc.ClassYarn, "the application's name has %d bytes, at most %d are accepted", len(sub.Name), maxName)
 	}
-	if len(sub.Tags) > maxTags {
-		return rpc.Exception(rpc.ClassYarn, "Too many applicationTags, a maximum of only %d are allowed!", maxTags)
+	if most := s.Settings.MaxTags; len(sub.Tags) > most {
+		return rpc.Exception(rpc.ClassYarn, "Too many applicationTags, a maximum of only %d are allowed!", most)
 	}
 	for _, t := range sub.Tags {
-		if len(t) > maxTagLength {
-			return rpc.Exception(rpc.ClassYarn, "Tag %.40s... is too long, maximum allowed length of a tag is %d", t, maxTagLength)
+		if most := s.Settings.MaxTagLength; len(t) > most {
+			return rpc.Exception(rpc.ClassYarn, "Tag %.40s... is too long, maximum allowed length of a tag is %d", t, most)
 		}
 	}
 	if sub.NodeLabel != "" {

@@ -44,6 +44,11 @@ func (s *Service) registerNodeManager(ctx context.Context, req *yarnpb.RegisterN
 	if n, known := s.Core.View().Nodes.Get(id); !s.Hosts.Admits(id.Host) && (!known || n.State != yarn.NodeDecommissioning) {
 		return shutdown("Disallowed NodeManager from  %s, Sending SHUTDOWN signal to the NodeManager.", id.Host)
 	}
+	if least := s.Settings.MinimumNMVersion; least != "" {
+		if below, err := yarn.VersionBelow(req.GetNmVersion(), least); err != nil || below {
+			return shutdown("Disallowed NodeManager Version %s, is less than the minimum version %s sending SHUTDOWN signal to NodeManager.", req.GetNmVersion(), least)
+		}
+	}
 	total, err := wire.ResourceFrom(req.GetResource(), s.Settings.Types)
 	if err != nil {
 		return shutdown("NodeManager from  %s: %v; Sending SHUTDOWN signal to the NodeManager.", id.Host, err)
@@ -78,7 +83,7 @@ func (s *Service) registerNodeManager(ctx context.Context, req *yarnpb.RegisterN
 	}
 	return &yarnpb.RegisterNodeManagerResponseProto{
 		ContainerTokenMasterKey: s.Tokens.ContainerKeys().Current.Proto(), NmTokenMasterKey: s.Tokens.NMKeys().Current.Proto(),
-		NodeAction: yarnpb.NodeActionProto_NORMAL.Enum(), Resource: told, RmIdentifier: new(s.ClusterTimestamp), RmVersion: new(s.Version),
+		NodeAction: yarnpb.NodeActionProto_NORMAL.Enum(), Resource: told, RmIdentifier: new(s.ClusterTimestamp), RmVersion: new(yarn.HadoopVersion),
 	}, nil
 }
 

@@ -63,6 +63,10 @@ type Settings struct {
 	MinimumNode       yarn.Resource
 	DiagnosticsLength int
 	ClusterID         string
+	ProxyPublic       string // host:port of a proxy daemon of its own that tracking URLs lead through, or "" for this one
+	MinimumNMVersion  string // "" takes NodeManagers of any
+	MaxTags           int    // of an application
+	MaxTagLength      int    // bytes
 	Racks             *topology.Racks
 }
 
@@ -118,7 +122,11 @@ func From(c, sched *conf.Config, dir string) (*Settings, error) {
 		DrainSeconds:     v.Int64("yarn.resourcemanager.nodemanager-graceful-decommission-timeout-secs", 3600),
 		MaxPrio:          int32(v.Int("yarn.cluster.max-application-priority", 0)),
 		ClusterID:        v.String("yarn.resourcemanager.cluster-id", ""),
+		ProxyPublic:      v.String("yarn.web-proxy.address", ""),
+		MaxTags:          v.Int("yarn.resourcemanager.application.max-tags", 10),
+		MaxTagLength:     v.Int("yarn.resourcemanager.application.max-tag.length", 100),
 	}
+	v.Fail(s.minimumVersion(c))
 	s.DiagnosticsLength = v.Int("yarn.app.attempt.diagnostics.limit.kc", 64) * 1024
 	if global := v.Int("yarn.resourcemanager.am.global.max-attempts", s.MaxAttempts); global < s.MaxAttempts {
 		s.MaxAttempts = global
@@ -148,6 +156,22 @@ func From(c, sched *conf.Config, dir string) (*Settings, error) {
 		return nil, err
 	}
 	return s, s.scheduler(c, sched)
+}
+
+// minimumVersion reads which NodeManagers may join: NONE takes all, EqualToRM those of this version and later ones.
+func (s *Settings) minimumVersion(c *conf.Config) error {
+	const key = "yarn.resourcemanager.nodemanager.minimum.version"
+	switch least := c.String(key, ""); least {
+	case "", "NONE":
+	case "EqualToRM":
+		s.MinimumNMVersion = yarn.HadoopVersion
+	default:
+		if _, err := yarn.VersionBelow(least, least); err != nil {
+			return fmt.Errorf("%s: %w", key, err)
+		}
+		s.MinimumNMVersion = least
+	}
+	return nil
 }
 
 func rolling(v *conf.Values, key string, expiry time.Duration) tokens.Rolling {

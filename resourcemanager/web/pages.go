@@ -197,7 +197,7 @@ func (w *Web) aboutPage(r *http.Request) (pages.Page, error) {
 	}
 	text := func(name, t string) fact { return fact{name, pages.Cell{Text: t}} }
 	return pages.Page{Title: "About the cluster", Active: pathAbout, Data: factsData{Head: "About the cluster", Facts: []fact{
-		text("ResourceManager", s.Settings.WebPublic), text("Version", s.Version+", as Hadoop "+hadoopVersion), text("State", "STARTED, ACTIVE; there is no standby"),
+		text("ResourceManager", s.Settings.WebPublic), text("Version", s.Version+", as Hadoop "+yarn.HadoopVersion), text("State", "STARTED, ACTIVE; there is no standby"),
 		text("Started", pages.When(s.ClusterTimestamp)+" ("+pages.Took(s.ClusterTimestamp, 0, w.now())+" ago)"), text("Cluster id", strconv.FormatInt(s.ClusterTimestamp, 10)),
 		text("Scheduler", "capacity scheduler, "+strconv.Itoa(len(v.Queues))+" queues"), text("Resource types", strings.Join(types, ", ")),
 		text("Smallest container", w.amount(s.Settings.Scheduler.Minimum)), text("Largest container", w.amount(s.Settings.Scheduler.Maximum)),

@@ -31,9 +31,6 @@ type Web struct {
 	site     *pages.Site
 }
 
-// hadoopVersion is the wire level that version fields name: scripts compare it.
-const hadoopVersion = "3.4.2"
-
 // New makes the handler of all paths. servers are those whose counters /jmx and /metrics show.
 func New(s *service.Service, servers []*rpc.Server, operator hadoophttp.Operator) (http.Handler, error) {
 	w := &Web{service: s, servers: servers, started: time.UnixMilli(s.ClusterTimestamp), turns: newTurns()}
@@ -148,7 +145,7 @@ func (w *Web) info(*http.Request) (string, any, error) {
 	build := s.Version + " by heddle (" + runtime.Version() + ")"
 	return "clusterInfo", clusterInfo{
 		ID: s.ClusterTimestamp, StartedOn: s.ClusterTimestamp, State: "STARTED", HAState: "ACTIVE", Store: store,
-		RMVersion: s.Version, RMBuild: build, RMBuilt: "", HadoopVersion: hadoopVersion, HadoopBuild: build, HadoopBuilt: "",
+		RMVersion: s.Version, RMBuild: build, RMBuilt: "", HadoopVersion: yarn.HadoopVersion, HadoopBuild: build, HadoopBuilt: "",
 		ZooKeeper: "ResourceManager HA is not enabled.",
 	}, nil
 }

@@ -202,6 +202,13 @@ func TestARegistrationThatIsRefusedSaysWhy(t *testing.T) {
 	}
 }
 
+func TestAnOldResourceManagerIsLeft(t *testing.T) {
+	n := Begin(t, Options{Site: map[string]string{"yarn.nodemanager.resourcemanager.minimum.version": "3.5.0"}})
+	if err := n.Ended(t); err == nil || !strings.Contains(err.Error(), "version (3.4.2) is less than the minimum allowed version 3.5.0") {
+		t.Errorf("the node ended with %v", err)
+	}
+}
+
 func TestAnOrderlyStopLeavesNothingBehind(t *testing.T) {
 	before := goleak.IgnoreCurrent()
 	t.Run("node", func(t *testing.T) {
