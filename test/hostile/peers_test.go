@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io/fs"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -123,6 +124,23 @@ func TestPeers(t *testing.T) {
 	t.Run("an AM that asks for ten million containers", func(t *testing.T) { tenMillion(t, c) })
 	t.Run("wrong, changed and replayed AMRM tokens", func(t *testing.T) { tokens(t, c) })
 	t.Run("a node that claims another's containers and identity", func(t *testing.T) { impostor(t, c) })
+	t.Run("random bytes at the NodeManager's ports", func(t *testing.T) {
+		nodeManager(c).survives(t, func(context.Context) {
+			parallel(much(10000, 600), func(i int) {
+				send(t, c.Address([]string{"nm", "nmweb", "shuffle"}[i%3]), rubbish(i, nodeProtocol, "startContainers"))
+			})
+		})
+	})
+	t.Run("connections that the NodeManager hears nothing from", func(t *testing.T) {
+		nodeManager(c).survives(t, func(context.Context) {
+			var held []net.Conn
+			for i, start := range []string{"", preambleSASL, preamble, "GET /mapOutput?", "GET / HTTP/1.1\r\n"} {
+				held = append(held, hold(t, c.Address([]string{"nm", "nm", "nm", "shuffle", "nmweb"}[i]), much(300, 60), []byte(start))...)
+			}
+			time.Sleep(time.Second)
+			closeAll(held)
+		})
+	})
 	t.Run("shell characters in names", func(t *testing.T) { names(t, c) })
 }
 

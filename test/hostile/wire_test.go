@@ -37,6 +37,24 @@ func send(t *testing.T, addr string, b []byte) {
 	_, _ = io.Copy(io.Discard, io.LimitReader(nc, 1<<20))
 }
 
+// rubbish is random bytes, most times after the beginning of a conversation: the i-th of a fixed sequence.
+func rubbish(i int, protocol, method string) []byte {
+	random := rand.New(rand.NewPCG(uint64(i), 7))
+	b := make([]byte, random.IntN(4096))
+	for j := range b {
+		b[j] = byte(random.Uint32())
+	}
+	switch i / 3 % 4 { // further and further in
+	case 1:
+		b = append([]byte(preamble), b...)
+	case 2:
+		b = append(opening(protocol), b...)
+	case 3:
+		b = append(opening(protocol), call(0, protocol, method, b)...)
+	}
+	return b
+}
+
 // parallel runs f(i) for all i below n, 32 at a time.
 func parallel(n int, f func(i int)) {
 	slots, wg := make(chan struct{}, 32), sync.WaitGroup{}
@@ -59,20 +77,7 @@ func TestTheWire(t *testing.T) {
 	t.Run("random bytes", func(t *testing.T) {
 		rm.survives(t, func(context.Context) {
 			parallel(much(20000, 1000), func(i int) {
-				random := rand.New(rand.NewPCG(uint64(i), 7))
-				b := make([]byte, random.IntN(4096))
-				for j := range b {
-					b[j] = byte(random.Uint32())
-				}
-				switch i % 4 { // further and further in
-				case 1:
-					b = append([]byte(preamble), b...)
-				case 2:
-					b = append(opening(clientProtocol), b...)
-				case 3:
-					b = append(opening(clientProtocol), call(0, clientProtocol, "submitApplication", b)...)
-				}
-				send(t, all[i%len(all)], b)
+				send(t, all[i%len(all)], rubbish(i, clientProtocol, "submitApplication"))
 			})
 		})
 	})
@@ -118,13 +123,12 @@ func TestTheWire(t *testing.T) {
 
 	t.Run("messages with 2^31 elements or a hundred levels", func(t *testing.T) {
 		rm.survives(t, func(context.Context) {
-			for name, body := range monsters() {
+			for _, body := range monsters() {
 				for _, m := range []struct{ addr, protocol, method string }{
 					{all[0], clientProtocol, "getApplications"}, {all[0], clientProtocol, "submitApplication"}, {all[2], trackerProtocol, "registerNodeManager"}, {all[2], trackerProtocol, "nodeHeartbeat"},
 				} {
 					send(t, m.addr, append(opening(m.protocol), call(0, m.protocol, m.method, body)...))
 				}
-				_ = name
 			}
 		})
 	})

@@ -115,13 +115,20 @@ func Without(c *conf.Config, d Daemon) (sentences []string) {
 			continue
 		}
 		value := c.String(name, "")
-		def, has := base.Get(name)
-		if has && value == def || !has && slices.Contains(neutral, strings.ToLower(value)) {
+		if !asks(base, name, value) {
 			continue
 		}
 		sentences = append(sentences, fmt.Sprintf("%s=%s (set in %s) has no effect yet: %s", name, value, c.Source(name), k.Why))
 	}
 	return sentences
+}
+
+// asks reports whether a value is another than Hadoop's own and wants something.
+func asks(base *conf.Config, name, value string) bool {
+	if def, has := base.Get(name); has {
+		return value != def
+	}
+	return !slices.Contains(neutral, strings.ToLower(value))
 }
 
 // neutral values ask for nothing.

@@ -54,7 +54,7 @@ func Check(dir string, starts map[Daemon]func(dir string) error) (*Report, error
 		return nil, fmt.Errorf("%w: %s is not there, or is no directory", ErrNoConfiguration, dir)
 	}
 	r := &Report{Directory: dir}
-	found := 0
+	base, found := conf.WithDefaults(), 0
 	for _, name := range Files {
 		path := filepath.Join(dir, name)
 		if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
@@ -69,7 +69,7 @@ func Check(dir string, starts map[Daemon]func(dir string) error) (*Report, error
 			return nil, err
 		}
 		for _, key := range c.Keys() {
-			r.Settings = append(r.Settings, judge(c, key, name))
+			r.Settings = append(r.Settings, judge(c, base, key, name))
 		}
 	}
 	if found == 0 {
@@ -96,7 +96,7 @@ func Check(dir string, starts map[Daemon]func(dir string) error) (*Report, error
 // secret are keys whose values are not shown.
 var secret = regexp.MustCompile(`(?i)(secret|password|credential|\.key$|account\.key)`)
 
-func judge(c *conf.Config, key, file string) Setting {
+func judge(c, base *conf.Config, key, file string) Setting {
 	value := c.String(key, "")
 	if secret.MatchString(key) {
 		value = "<redacted>"
@@ -108,6 +108,9 @@ func judge(c *conf.Config, key, file string) Setting {
 		return s
 	}
 	s.Verdict, s.Why = k.Verdict, k.Why
+	if k.Verdict == NotYet && !asks(base, key, c.String(key, "")) {
+		s.Verdict, s.Why = Ignored, "the value asks for nothing"
+	}
 	if k.Verdict == Refused {
 		s.Verdict, s.Why = Honoured, "" // until a daemon says otherwise
 		for _, r := range Refusals {

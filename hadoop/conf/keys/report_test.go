@@ -33,7 +33,7 @@ func TestAReportJudgesEachSetting(t *testing.T) {
 		"core-site.xml": {"fs.defaultFS": "hdfs://nn:8020", "hadoop.security.authentication": "kerberos", "fs.s3a.secret.key": "open sesame", "fs.s3a.x.password": "open sesame"},
 		"yarn-site.xml": {"yarn.acl.enabled": "true", "yarn.acl.enable": "yes", "yarn.http.policy": "HTTP_ONLY", "yarn.nodemanager.delete.thread-count": "8",
 			"yarn.resourcemanager.scheduler.monitor.enable": "true", "yarn.nodemanager.aux-services": "mapreduce_shuffle,spark_shuffle"},
-		"capacity-scheduler.xml": {"yarn.scheduler.capacity.root.a.capacity": "60"},
+		"capacity-scheduler.xml": {"yarn.scheduler.capacity.root.a.capacity": "60", "yarn.scheduler.capacity.root.a.acl_application_max_priority": "*"},
 	})
 	r, err := keys.Check(dir, starts(errors.New("hadoop.security.authentication=kerberos is not supported\nyarn.acl.enable: \"yes\" is neither"), errors.New("yarn.nodemanager.aux-services=mapreduce_shuffle,spark_shuffle: a Java class")))
 	if err != nil {
@@ -46,7 +46,7 @@ func TestAReportJudgesEachSetting(t *testing.T) {
 	for key, want := range map[string]keys.Verdict{
 		"fs.defaultFS": keys.Honoured, "hadoop.security.authentication": keys.Refused, "fs.s3a.x.password": keys.Ignored, "yarn.acl.enabled": keys.Unknown, "yarn.acl.enable": keys.Refused,
 		"yarn.http.policy": keys.Honoured, "yarn.nodemanager.delete.thread-count": keys.Ignored, "yarn.resourcemanager.scheduler.monitor.enable": keys.NotYet,
-		"yarn.nodemanager.aux-services": keys.Refused, "yarn.scheduler.capacity.root.a.capacity": keys.Honoured,
+		"yarn.nodemanager.aux-services": keys.Refused, "yarn.scheduler.capacity.root.a.capacity": keys.Honoured, "yarn.scheduler.capacity.root.a.acl_application_max_priority": keys.Ignored,
 	} {
 		if got[key].Verdict != want {
 			t.Errorf("%s is %q, want %q", key, got[key].Verdict, want)
