@@ -115,6 +115,14 @@ func TestRefuse(t *testing.T) {
 			}
 		}
 	}
+	for list, refused := range map[string]bool{"IFile,TFile": false, "TFile, IFile": false, "IFile": true} {
+		if err := keys.Refuse(load(t, map[string]string{"yarn.log-aggregation.file-formats": list}), keys.NodeManager); (err != nil) != refused {
+			t.Errorf("%s: %v", list, err)
+		}
+	}
+	if err := keys.Refuse(load(t, map[string]string{"hadoop.security.authentication": "kerberos,simple"}), keys.NodeManager); err == nil {
+		t.Error("a list of ways to authenticate was taken")
+	}
 	if err := keys.Refuse(conf.WithDefaults(), keys.ResourceManager); err != nil {
 		t.Errorf("Hadoop's defaults: %v", err)
 	}

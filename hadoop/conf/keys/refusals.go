@@ -40,6 +40,9 @@ var (
 	setItTo = "set it to false"
 )
 
+// fileFormats is a list: the writer takes the first, readers try all.
+const fileFormats = "yarn.log-aggregation.file-formats"
+
 // Refusals are all of them. What is refused inside a value, such as a single queue's, is told by who reads it.
 var Refusals = []Refusal{
 	{"hadoop.security.authentication", both, []string{"simple"}, "Kerberos comes with the security release, only simple authentication is supported", "set it to simple, or keep Hadoop's daemons"},
@@ -56,6 +59,7 @@ var Refusals = []Refusal{
 	{"yarn.nodemanager.amrmproxy.enabled", nmOnly, off, "the proxy is not built", setItTo},
 	{"yarn.nodemanager.distributed-scheduling.enabled", nmOnly, off, "opportunistic containers are not built", setItTo},
 	{"yarn.nodemanager.pluggable-device-framework.enabled", nmOnly, off, "device plug-ins are Java classes", setItTo},
+	{fileFormats, nmOnly, []string{"TFile"}, "logs are written as TFiles, which readers of other formats alone would not find", "add TFile to the list"},
 	{"mapreduce.shuffle.ssl.enabled", nmOnly, off, "map outputs are not encrypted on their way", setItTo},
 }
 
@@ -71,6 +75,9 @@ func Refuse(c *conf.Config, d Daemon) error {
 }
 
 func (r Refusal) takes(value string) bool {
+	if r.Key == fileFormats {
+		return slices.ContainsFunc(strings.Split(value, ","), func(v string) bool { return slices.Contains(r.Accepts, strings.TrimSpace(v)) })
+	}
 	class := value[strings.LastIndexByte(value, '.')+1:]
 	return slices.ContainsFunc(r.Accepts, func(a string) bool { return strings.EqualFold(a, value) || a == class })
 }
