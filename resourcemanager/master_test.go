@@ -241,6 +241,9 @@ func TestMasterAfterARestart(t *testing.T) {
 	if v := r.client("alice").report(id); v.GetYarnApplicationState() != yarnpb.YarnApplicationStateProto_RUNNING {
 		t.Errorf("%v", v)
 	}
+	if page := string(r.ask(as("/cluster/app/"+appText(id), "alice"), "text/html", 200)); !containsAll(page, "since before a restart", "Attempt 1") {
+		t.Errorf("its page: %.3000s", page)
+	}
 }
 
 // masterIn connects as the AM that a node was told to start.

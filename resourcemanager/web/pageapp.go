@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -95,22 +96,26 @@ func steps(v *core.AppView) []step {
 			add("AM allocated", 0)
 		}
 		add("AM launched", t.Launched)
-		add("Running", t.Registered)
+		if t.Registered == 0 && v.State == yarn.AppRunning { // the moment is forgotten in a restart
+			out = append(out, step{Name: "Running", When: "since before a restart", Done: true})
+		} else {
+			add("Running", t.Registered)
+		}
 	} else if v.Finish == 0 {
 		add("Accepted", 0)
 	}
 	if v.Finish > 0 {
 		add(map[yarn.AppState]string{yarn.AppFinished: "Finished", yarn.AppFailed: "Failed", yarn.AppKilled: "Killed"}[v.State], v.Finish)
-		var known []step // what never happened, or is not known any more, is no step of an ended application
-		for _, s := range out {
-			if s.Done {
-				known = append(known, s)
-			}
-		}
-		return known
+	} else {
+		add("Finished", 0)
 	}
-	add("Finished", 0)
-	return out
+	var known []step // what is left out of a past, since it never happened or is not known any more, is no step
+	for i, s := range out {
+		if s.Done || !slices.ContainsFunc(out[i:], func(later step) bool { return later.Done }) {
+			known = append(known, s)
+		}
+	}
+	return known
 }
 
 // timelineRows bounds the containers of each kind, live and ended, on a timeline.

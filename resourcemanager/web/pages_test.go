@@ -75,6 +75,20 @@ func TestPagesEscapeWhatTheyAreTold(t *testing.T) {
 	}
 }
 
+// Pages only show: no request but a read is answered.
+func TestPagesChangeNothing(t *testing.T) {
+	h := crowded(t, 3)
+	for _, method := range []string{http.MethodPost, http.MethodPut, http.MethodDelete, http.MethodPatch} {
+		for _, page := range []string{"/cluster", "/cluster/apps", "/cluster/app/application_1_0001", "/cluster/scheduler", "/cluster/nowhere"} {
+			w := httptest.NewRecorder()
+			h.ServeHTTP(w, httptest.NewRequest(method, page+"?user.name=rm", strings.NewReader("state=KILLED")))
+			if w.Code != http.StatusMethodNotAllowed {
+				t.Errorf("%s %s: %d", method, page, w.Code)
+			}
+		}
+	}
+}
+
 // Style and icon come from the daemon itself and may be kept; nothing else is referred to.
 func TestPagesNeedNobodyElse(t *testing.T) {
 	h := crowded(t, 3)
