@@ -1,9 +1,14 @@
 package nodemanager
 
 import (
+	"errors"
 	"fmt"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 
 	"heddle/executor"
@@ -15,6 +20,45 @@ type accounts struct {
 	separate bool   // LinuxContainerExecutor
 	single   string // everybody's account, else the submitter's own
 	pattern  *regexp.Regexp
+	rules    rules
+}
+
+// rules are those of container-executor.cfg, which Hadoop's setuid program keeps; so are the values that
+// count where the file says nothing.
+type rules struct {
+	banned []string // banned.users
+	minUID int      // min.user.id
+	system []string // allowed.system.users, also below minUID
+}
+
+func readRules(file string) (rules, error) {
+	cfg, err := readExecutorCfg(file)
+	if err != nil {
+		return rules{}, err
+	}
+	r := rules{banned: []string{"yarn", "mapred", "hdfs", "bin"}, minUID: 1000, system: cfg["allowed.system.users"]}
+	if b := cfg["banned.users"]; len(b) > 0 {
+		r.banned = b
+	}
+	if m := cfg["min.user.id"]; len(m) > 0 {
+		if r.minUID, err = strconv.Atoi(m[0]); err != nil || len(m) > 1 {
+			return rules{}, fmt.Errorf("min.user.id=%s in %s: want a number", strings.Join(m, ","), file)
+		}
+	}
+	return r, nil
+}
+
+// check refuses accounts that containers may not run as, in Hadoop's words.
+func (r rules) check(a *executor.Account) error {
+	switch {
+	case a.UID == 0:
+		return errors.New("Running as root is not allowed") //nolint:revive // Hadoop's text
+	case int(a.UID) < r.minUID && !slices.Contains(r.system, a.Name):
+		return fmt.Errorf("Requested user %s is not whitelisted and has id %d,which is below the minimum allowed %d (min.user.id, allowed.system.users)", a.Name, a.UID, r.minUID) //nolint:revive // Hadoop's text
+	case slices.Contains(r.banned, a.Name):
+		return fmt.Errorf("Requested user %s is banned (banned.users)", a.Name) //nolint:revive // Hadoop's text
+	}
+	return nil
 }
 
 func readAccounts(c *conf.Config) (accounts, error) {
@@ -48,6 +92,19 @@ func readAccounts(c *conf.Config) (accounts, error) {
 	return a, nil
 }
 
+// open reads the rules and looks for what changes accounts.
+func (a *accounts) open(configDir string) error {
+	if !a.separate {
+		return nil
+	}
+	if _, err := exec.LookPath("setpriv"); err != nil {
+		return fmt.Errorf("LinuxContainerExecutor changes accounts by setpriv, which is part of util-linux: %w", err)
+	}
+	var err error
+	a.rules, err = readRules(filepath.Join(configDir, "container-executor.cfg"))
+	return err
+}
+
 // of is the account for a user's containers; nil for the NodeManager's own.
 func (a accounts) of(user string) (*executor.Account, error) {
 	if !a.separate {
@@ -64,8 +121,5 @@ func (a accounts) of(user string) (*executor.Account, error) {
 	if err != nil {
 		return nil, err
 	}
-	if int(acc.UID) == os.Geteuid() {
-		return nil, nil
-	}
-	return acc, nil
+	return acc, a.rules.check(acc)
 }

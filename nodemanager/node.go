@@ -110,6 +110,9 @@ type node struct {
 func (n *node) open(ctx context.Context) error {
 	n.user = client.CurrentUser(os.Getenv)
 	n.dialer = &fs.Dialer{Conf: n.conf}
+	if err := n.accounts.open(n.opt.ConfigDir); err != nil {
+		return err
+	}
 	if err := n.openJournal(); err != nil {
 		return err
 	}

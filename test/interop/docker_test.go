@@ -12,10 +12,14 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/protobuf/proto"
+
+	"heddle/hadoop-proto/common"
 	yarnpb "heddle/hadoop-proto/yarn"
 	"heddle/test/cluster"
 	"heddle/test/node"
 	"heddle/yarn"
+	"heddle/yarn/wire"
 )
 
 // dockerImage is made by test/setup/docker.sh image: a small Debian with bash and Python.
@@ -191,12 +195,64 @@ func TestADockerContainerRunsAsTheAdministratorSays(t *testing.T) {
 			"yarn.nodemanager.linux-container-executor.nonsecure-mode.limit-users": "false"}, "1" + closed},
 	} {
 		t.Run(name, func(t *testing.T) {
-			b := dockerNode(t, c.site, "")
+			b := dockerNode(t, c.site, "allowed.system.users=daemon\n")
 			am := b.AM(t, "daemon", 1) // every Debian has this user, as number 1
 			if got := stdout(t, am, inDocker(), "id -u; touch mine; grep -i capeff /proc/self/status"); !strings.HasPrefix(got, c.want) {
 				t.Errorf("it ran as %q, want %q", got, c.want)
 			}
 		})
+	}
+}
+
+// A Docker container is resized by its engine, is tried again after a failure, and runs another launch context
+// in another container of the same name; one that is kept for a look makes way.
+func TestARunningDockerContainerChanges(t *testing.T) {
+	const key = "yarn.nodemanager."
+	b := dockerNode(t, map[string]string{key + "container-retry-minimum-interval-ms": "1", key + "runtime.linux.docker.delayed-removal.allowed": "true", key + "container.pids-limit": "50",
+		key + "runtime.linux.docker.stop.grace-period": "1"}, "")
+	am := b.AM(t, "alice", 1)
+	always := yarnpb.ContainerRetryPolicyProto_RETRY_ON_ALL_ERRORS.Enum()
+	for _, kept := range []string{"false", "true"} {
+		id := am.Start(t, node.Launch{MemoryMB: 128, Env: inDocker("DELAYED_REMOVAL", kept), Retry: &yarnpb.ContainerRetryContextProto{RetryPolicy: always, MaxRetries: proto.Int32(1)},
+			Commands: []string{"echo one >> <LOG_DIR>/said; if [ ! -e here ]; then touch here; exit 5; fi; sleep 1000"}})
+		am.Logged(t, id, "said", "one\none\n")
+		am.Running(t, id)
+		if got := docker(t, "inspect", "-f", "{{.HostConfig.Memory}} {{.HostConfig.PidsLimit}}", id.String()); got != "134217728 50" {
+			t.Errorf("limits at the start: %s", got)
+		}
+		resp, err := am.UpdateContainer(t.Context(), &yarnpb.ContainerUpdateRequestProto{UpdateContainerToken: []*commonpb.TokenProto{
+			am.Token(t, id, node.Launch{MemoryMB: 256, Edit: func(i *yarnpb.ContainerTokenIdentifierProto) { i.Version = proto.Int32(1) }})}})
+		if err != nil || len(resp.GetSucceededRequests()) != 1 {
+			t.Fatalf("%v, %v", resp, err)
+		}
+		if got := docker(t, "inspect", "-f", "{{.HostConfig.Memory}}", id.String()); got != "268435456" {
+			t.Errorf("the engine holds it to %s bytes", got)
+		}
+		l := node.Launch{Env: inDocker("DELAYED_REMOVAL", kept), Commands: []string{"echo two >> <LOG_DIR>/said; sleep 1000"}}
+		if _, err := am.ReInitializeContainer(t.Context(), &yarnpb.ReInitializeContainerRequestProto{ContainerId: wire.ContainerID(id), ContainerLaunchContext: l.Context()}); err != nil {
+			t.Fatal(err)
+		}
+		am.Logged(t, id, "said", "one\none\ntwo\n")
+		am.Stop(t, id)
+		am.Done(t, id)
+		if kept == "true" {
+			docker(t, "rm", id.String())
+		}
+	}
+	if left := ours(t); len(left) > 0 {
+		t.Errorf("containers are left: %v", left)
+	}
+	if err := b.Stop(); err != nil {
+		t.Error(err)
+	}
+	groups, err := filepath.Glob(fmt.Sprintf("/sys/fs/cgroup/pids/heddle-test-%d-*", os.Getpid()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, g := range groups {
+		if err := os.Remove(g); err != nil {
+			t.Errorf("containers' cgroups are left: %v", err)
+		}
 	}
 }
 

@@ -22,7 +22,7 @@ func asOthers(t *testing.T, site map[string]string) *Box {
 	for k, v := range site {
 		all[k] = v
 	}
-	return Start(t, Options{Site: all})
+	return Start(t, Options{Site: all, ExecutorCfg: "allowed.system.users=daemon,games\nbanned.users=games,nobody\n"})
 }
 
 func TestContainersRunAsTheirSubmitters(t *testing.T) {
@@ -82,5 +82,22 @@ func TestAUserCannotLeadTheNodeToOthersFiles(t *testing.T) {
 	}
 	if text, err := os.ReadFile(secret); err != nil || string(text) != "root's secret" || fi.Mode() != 0o600 {
 		t.Errorf("root's file is now %q, %v, %v", text, fi.Mode(), err)
+	}
+}
+
+// The rules of Hadoop's setuid program hold, and root never runs a container.
+func TestUsersThatMayNotRunContainers(t *testing.T) {
+	b := asOthers(t, nil)
+	for n, tt := range []struct{ user, want string }{
+		{"root", "Running as root is not allowed"},
+		{"mail", "Requested user mail is not whitelisted and has id 8,which is below the minimum allowed 1000"},
+		{"games", "Requested user games is banned"},
+		{"nobody", "Requested user nobody is banned"},
+		{"no-such-user", "user no-such-user is not known to this host"},
+		{"a;b", "Invalid user name a;b"},
+	} {
+		if _, err := b.AM(t, tt.user, int32(n+1)).Try(t, Launch{Commands: []string{"true"}}); err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s: %v", tt.user, err)
+		}
 	}
 }
