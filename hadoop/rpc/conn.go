@@ -41,7 +41,9 @@ type conn struct {
 	realUser string
 	protocol string // of the connection context
 	clientID []byte
-	inline   callContext // reused by inline calls
+
+	established bool
+	inline      callContext // reused by inline calls
 
 	slots   chan struct{} // one for each call that runs on its own goroutine
 	calls   sync.WaitGroup
@@ -64,6 +66,7 @@ func newConn(s *Server, nc net.Conn) *conn {
 	c.ctx, c.cancel = context.WithCancel(s.base)
 	c.inline = callContext{c.ctx, new(Call)}
 	c.frames = newFrameReader(countingReader{nc, &s.counters.received})
+	c.frames.memory = &s.memory
 	c.out = newWriter(nc, s.cfg.WriteTimeout, func(n int) { s.counters.sent.Add(uint64(n)) })
 	c.active.Store(time.Now().UnixNano())
 	return c
@@ -92,6 +95,9 @@ func (c *conn) run() {
 		c.cancel() // the peer is gone or cut off, nobody reads the answers
 		c.nc.Close()
 	}
+	for r := c.frames; r != nil; r = r.under {
+		r.drop()
+	}
 	c.calls.Wait()
 	c.cancel()
 	c.nc.Close()
@@ -112,7 +118,17 @@ func (c *conn) serve() error {
 	if err := c.setReadDeadline(time.Time{}); err != nil {
 		return err
 	}
+	c.frames.wait, c.established = c.awaitFrame, true
 	return c.readCalls()
+}
+
+// awaitFrame keeps a peer from holding memory with a large frame that it does not go on with.
+func (c *conn) awaitFrame(begun bool) {
+	var deadline time.Time
+	if begun {
+		deadline = time.Now().Add(c.server.cfg.FrameTimeout)
+	}
+	_ = c.setReadDeadline(deadline) // an error shows with the next read
 }
 
 // setReadDeadline never undoes stopReading: one of both sees the other.
@@ -145,6 +161,10 @@ func (c *conn) report(err error) {
 		errors.Is(err, io.EOF), errors.Is(err, net.ErrClosed), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
 		return
 	case errors.Is(err, os.ErrDeadlineExceeded):
+		if c.established {
+			err = fmt.Errorf("a large request did not go on for %s", c.server.cfg.FrameTimeout)
+			break
+		}
 		err = fmt.Errorf("no complete handshake within %s", c.server.cfg.HandshakeTimeout)
 	}
 	c.server.hostile.warn(c.server.cfg.Log, "connection closed", "server", c.server.cfg.Name,

@@ -44,6 +44,7 @@ type job struct {
 	msg    proto.Message // or raw
 	raw    []byte
 	retry  int32
+	held   int64 // of the server's memory, until the call is done
 }
 
 // call decodes one call and runs it, here or on its own goroutine. An error ends the connection.
@@ -65,6 +66,13 @@ func (c *conn) call(h requestHeader, payload []byte) error {
 			return err
 		}
 	}
+	if failure == nil {
+		j.method = m
+		if j.held = j.weight(); j.held > 0 && !c.server.memory.take(j.held, int64(len(raw))) {
+			failure = c.server.memory.crowdedOut(m.name, j.held)
+			j.held = 0
+		}
+	}
 	if failure == nil && m.Raw == nil {
 		j.msg, j.raw = m.New(), nil
 		if err := proto.Unmarshal(raw, j.msg); err != nil {
@@ -73,9 +81,9 @@ func (c *conn) call(h requestHeader, payload []byte) error {
 	}
 	c.server.counters.calls.Add(1)
 	if failure != nil {
+		c.server.memory.give(j.held)
 		return c.replyError(h.callID, h.retry, clientID, failure)
 	}
-	j.method = m
 	if m.Inline {
 		call := c.inline.call
 		call.ID, call.ClientID, call.Protocol, call.Method = h.callID, clientID, p.Name, m.name
@@ -189,6 +197,7 @@ func (c *conn) perform(ctx context.Context, call *Call, j job, later bool) error
 	putBuffer(out)
 	s.counters.inProgress.Add(-1)
 	c.busy.Add(-1)
+	s.memory.give(j.held)
 	return err
 }
 

@@ -14,7 +14,10 @@ const (
 	keepBuffer     = 64 << 10 // larger buffers are given back after use
 )
 
-var errFrameLength = errors.New("frame length out of bounds")
+var (
+	errFrameLength = errors.New("frame length out of bounds")
+	errNoRoom      = errors.New("no memory is left for requests")
+)
 
 // frameReader reads length-prefixed frames. It is owned by the connection's reading goroutine.
 type frameReader struct {
@@ -22,6 +25,11 @@ type frameReader struct {
 	buf []byte // holds frames larger than in's buffer
 	// pending is the size of the last frame, still to be discarded from in.
 	pending int
+
+	memory *memory          // what buf counts against; nil: nothing
+	held   int64            // how much of it
+	under  *frameReader     // which in reads from, where frames come wrapped
+	wait   func(begun bool) // is called before each part of a large frame and after the last; may be nil
 }
 
 func newFrameReader(in io.Reader) *frameReader {
@@ -67,20 +75,39 @@ func (r *frameReader) large(n int) ([]byte, error) {
 		step := min(n-len(r.buf), max(growStep, len(r.buf)))
 		start := len(r.buf)
 		if cap(r.buf) < start+step {
+			if r.memory != nil && !r.memory.take(int64(start+step-cap(r.buf)), int64(n)) {
+				return nil, fmt.Errorf("%w: a frame of %d bytes", errNoRoom, n)
+			}
+			r.held += int64(start + step - cap(r.buf))
 			r.buf = append(make([]byte, 0, start+step), r.buf...)
+		}
+		if r.wait != nil {
+			r.wait(true)
 		}
 		r.buf = r.buf[:start+step]
 		if _, err := io.ReadFull(r.in, r.buf[start:]); err != nil {
 			return nil, unexpected(err)
 		}
 	}
+	if r.wait != nil {
+		r.wait(false)
+	}
 	return r.buf, nil
+}
+
+// drop gives the buffer of large frames up.
+func (r *frameReader) drop() {
+	r.buf = nil
+	if r.memory != nil {
+		r.memory.give(r.held)
+	}
+	r.held = 0
 }
 
 // release gives up the frame that next returned last.
 func (r *frameReader) release() error {
 	if cap(r.buf) > keepBuffer {
-		r.buf = nil
+		r.drop()
 	}
 	if r.pending == 0 {
 		return nil

@@ -90,7 +90,8 @@ func (c *conn) secure() {
 		return
 	}
 	c.out.setWrap(serverWrap(layer))
-	c.frames = newFrameReader(&wrapReader{in: c.frames, layer: layer, limit: c.server.cfg.MaxDataLength, header: func(frame []byte) ([]byte, error) {
+	plain := c.frames
+	c.frames = newFrameReader(&wrapReader{in: plain, layer: layer, limit: c.server.cfg.MaxDataLength, header: func(frame []byte) ([]byte, error) {
 		var h requestHeader
 		payload, err := h.parse(frame)
 		if err == nil && h.callID != callSASL {
@@ -98,6 +99,7 @@ func (c *conn) secure() {
 		}
 		return payload, err
 	}})
+	c.frames.memory, c.frames.under = plain.memory, plain
 }
 
 // connectionContext learns which user and protocol the connection is for, and asks whether that is allowed.

@@ -2,9 +2,12 @@ package rpc
 
 import (
 	"bytes"
+	"context"
 	"encoding/hex"
+	"errors"
 	"io"
 	"net"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -219,4 +222,64 @@ func TestAPeerThatDoesNotReadIsGivenUp(t *testing.T) {
 		}
 	}
 	t.Error("200 MB of replies wait for a peer that reads nothing")
+}
+
+// Frames and messages of all connections count together, and what is given up is given back.
+func TestLargeRequestsShareTheServersMemory(t *testing.T) {
+	s := serve(t, ServerConfig{AllowSimple: true, MaxRequestMemory: 16 << 20, FrameTimeout: 100 * time.Millisecond})
+	c := s.client(t, nil)
+	big := strings.Repeat("z", 3<<20)
+	if got, err := callEcho(c, "echo", big); err != nil || got != big {
+		t.Errorf("a large request that fits: %d bytes, %v", len(got), err)
+	}
+	_, err := callEcho(c, "echo", strings.Repeat("z", 12<<20))
+	if err == nil {
+		t.Error("a request above half of the memory was taken")
+	}
+	if got, err := callEcho(c, "echo", big); err != nil || got != big {
+		t.Errorf("after the refusal: %d bytes, %v", len(got), err)
+	}
+	nc, err := net.Dial("tcp", s.addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	if _, err := io.WriteString(nc, preambleSimple+contextFrame()+"\x00\x20\x00\x00"+strings.Repeat("z", 100<<10)); err != nil {
+		t.Fatal(err)
+	}
+	if err := nc.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := nc.Read(make([]byte, 1)); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("a large frame that does not go on is waited for: %v", err)
+	}
+	c.Close()
+	for s.memory.held.Load() != 0 { // until the test's own time limit
+		time.Sleep(time.Millisecond)
+	}
+}
+
+func TestTheWeightOfARequestIsThatOfItsFields(t *testing.T) {
+	nothings := bytes.Repeat([]byte{0x0a, 0x00}, 100000) // a list of empty messages
+	for name, c := range map[string]struct {
+		message proto.Message
+		raw     []byte
+		least   int64
+		most    int64
+	}{
+		"small":              {&commonpb.RpcSaslProto{}, nothings[:1000], 0, 0},
+		"many empty fields":  {&commonpb.RpcSaslProto{}, bytes.Repeat([]byte{0x22, 0x00}, 100000), 100000 * elementCost, 100001*elementCost + 200000},
+		"one long text":      {&commonpb.RpcSaslProto{}, append([]byte{0x1a, 0xc0, 0x84, 0x3d}, make([]byte, 1000000)...), 1000000, 1001000},
+		"nested":             {&commonpb.RpcSaslProto{}, bytes.Repeat([]byte{0x22, 0x02, 0x0a, 0x00}, 50000), 100000 * elementCost, 100001*elementCost + 200000},
+		"what is no message": {&commonpb.RpcSaslProto{}, bytes.Repeat([]byte{0xff}, 100000), 100000, 101000},
+	} {
+		j := job{method: &methodEntry{Method: Method{New: func() proto.Message { return c.message }}}, raw: c.raw}
+		if w := j.weight(); w < c.least || w > c.most {
+			t.Errorf("%s: %d, want %d to %d", name, w, c.least, c.most)
+		}
+	}
+	j := job{method: &methodEntry{Method: Method{Raw: func(context.Context, []byte, []byte) ([]byte, error) { return nil, nil }}}, raw: nothings}
+	if w := j.weight(); w != int64(len(nothings))*rawCost {
+		t.Errorf("raw: %d", w)
+	}
 }

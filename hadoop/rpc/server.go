@@ -32,10 +32,12 @@ type ServerConfig struct {
 
 	MaxDataLength      int           // bytes of a request; 134217728, ipc.maximum.data.length
 	MaxConnections     int           // ipc.server.max.connections; 0: as many as there are descriptors for
+	MaxRequestMemory   int64         // 1 GiB; what large requests, arriving and at work, may take together
 	MaxInFlightPerConn int           // 100; beyond it the connection is not read
 	IdleThreshold      int           // 4000 connections, ipc.client.idlethreshold; above it idle ones are closed
 	IdleTimeout        time.Duration // 20 s: what idle means then
 	HandshakeTimeout   time.Duration // 30 s for preamble, SASL and context together
+	FrameTimeout       time.Duration // 60 s for each part, of growing size, of a large frame that has begun
 	WriteTimeout       time.Duration // 60 s for one write to a peer
 
 	// Authorize is asked once per connection, when its context names user and
@@ -47,10 +49,12 @@ type ServerConfig struct {
 
 func (c *ServerConfig) setDefaults() {
 	setDefault(&c.MaxDataLength, 128<<20)
+	setDefault(&c.MaxRequestMemory, 1<<30)
 	setDefault(&c.MaxInFlightPerConn, 100)
 	setDefault(&c.IdleThreshold, 4000)
 	setDefault(&c.IdleTimeout, 20*time.Second)
 	setDefault(&c.HandshakeTimeout, 30*time.Second)
+	setDefault(&c.FrameTimeout, 60*time.Second)
 	setDefault(&c.WriteTimeout, 60*time.Second)
 	if c.Log == nil {
 		c.Log = slog.Default()
@@ -71,6 +75,7 @@ type Server struct {
 	protocols map[string]*protocolEntry // never changes after NewServer
 	places    int64                     // connections that all servers of the process may have
 	counters  counters
+	memory    memory
 	hostile   limitedLog
 
 	base   context.Context // of all calls; ends when Shutdown gives up waiting
@@ -107,6 +112,7 @@ func NewServer(cfg ServerConfig) (*Server, error) {
 	}
 	s := &Server{cfg: cfg, qops: qops, places: places(), protocols: make(map[string]*protocolEntry),
 		listeners: make(map[net.Listener]struct{}), conns: make(map[*conn]struct{})}
+	s.memory.limit = cfg.MaxRequestMemory
 	s.base, s.cancel = context.WithCancel(context.Background())
 	for _, p := range append(cfg.Protocols[:len(cfg.Protocols):len(cfg.Protocols)], metaInfo(cfg.Protocols)) {
 		if err := s.register(p); err != nil {

@@ -105,7 +105,7 @@ const (
 	moreHeap        = 32 << 20
 	moreGoroutines  = 40
 	moreDescriptors = 40
-	peakRSS         = 700 << 20 // while it goes on
+	peakRSS         = 1200 << 20 // while it goes on: hadoop/rpc lets large requests take 1 GiB
 )
 
 // survives runs an attack; while it goes on and after it an honest peer is answered, and afterwards the daemon gives back what
@@ -140,12 +140,16 @@ func (d target) survives(t *testing.T, attack func(ctx context.Context)) {
 			break
 		}
 	}
-	for end := time.Now().Add(30 * time.Second); ; time.Sleep(100 * time.Millisecond) {
+	patience, garbage := 30*time.Second, int64(256<<20) // a runtime that has nothing to do collects garbage after two minutes
+	if full() {
+		patience, garbage = 150*time.Second, 0
+	}
+	for end := time.Now().Add(patience); ; time.Sleep(100 * time.Millisecond) {
 		now, err := cluster.UsageOf(d.pid, d.web)
 		if err != nil {
 			t.Fatalf("after the attack: %v", err)
 		}
-		if now.RSS <= before.RSS+moreRSS && now.Heap <= before.Heap+moreHeap && now.Goroutines <= before.Goroutines+moreGoroutines && now.Descriptors <= before.Descriptors+moreDescriptors {
+		if now.RSS <= before.RSS+moreRSS+garbage && now.Heap <= before.Heap+moreHeap+garbage && now.Goroutines <= before.Goroutines+moreGoroutines && now.Descriptors <= before.Descriptors+moreDescriptors {
 			return
 		}
 		if time.Now().After(end) {

@@ -133,6 +133,14 @@ func TestTheWire(t *testing.T) {
 		})
 	})
 
+	t.Run("large messages of nothing but empty elements", func(t *testing.T) {
+		elements := bytes.Repeat([]byte{0x3a, 0x00}, much(30<<20, 15<<20)) // container_statuses of registerNodeManager
+		rm.survives(t, func(context.Context) {
+			b := append(opening(trackerProtocol), call(0, trackerProtocol, "registerNodeManager", elements)...)
+			parallel(much(16, 4), func(int) { send(t, all[2], b) })
+		})
+	})
+
 	t.Run("half-open connections", func(t *testing.T) {
 		rm.survives(t, func(context.Context) {
 			var held []net.Conn
