@@ -3,6 +3,12 @@
 // Package hostile attacks real daemons the way that a broken or malicious peer would, and checks after each attack that
 // they live, answer others, and hold no more memory, goroutines and descriptors than before.
 //
+// What needs no daemon is tried where it lives: archives with paths, links and sizes (nodemanager/localizer TestNoArchiveWritesOutside,
+// TestAnArchiveMayNotGrowWithoutLimit), links in users' folders (test/node TestAUserCannotLeadTheNodeToOthersFiles), container and NM
+// tokens that are expired, used, changed or another's (test/node TestRequestsThatAreRefused, nodemanager/tokens), shell syntax in
+// environments (nodemanager/launch), refusals of each broken frame (hadoop/rpc), bodies of REST requests (hadoop/http), and fuzzing of
+// every parser.
+//
 // HOSTILE=full makes the long attacks long: a million calls, ten thousand connections. `make hostile` does, and measures
 // what another client notices.
 package hostile

@@ -79,13 +79,13 @@ func (h *hadoopsYarn) run(args []string) (a answer, err error) {
 // and one that has finished, $RA $FA their attempts, $RC $FC a container of each, $N the node.
 var yarnCommands = []string{
 	"node -list", "node -list -all", "node -list -showDetails", "node -list -states LOST,UNHEALTHY", "node -list -states RUNNING LOST", "node -status $N",
-	"node -status nosuch:1", "node -status nosuch", "node -list -states ASLEEP", "node -list -states", "node", "node -help", "node -all", "node -bogus",
+	"node -status nosuch:1", "node -status nosuch", "node -list -states ASLEEP", "node -list -states", "node", "node -list -showDetails -all", "node -showDetails", "node -status", "node -help", "node -all", "node -bogus",
 
 	"application -list", "app -list", "application -list -appStates FINISHED -appTypes YARN", "application -list -appTypes yarn,SPARK -appStates ALL",
 	"application -list -appStates ALL -appTags none,b,A", "application -list -appStates running,finished", "application -list -appStates WALKING",
 	"application -list -appStates", "application -status $R", "application -status $F", "application -status application_1_1", "application -status name",
 	"application -status", "application -list -status $R", "application -list -kill $R", "application -list extra", "application", "application -help",
-	"application -bogus", "application -appId $R", "application -queue default", "application -clusterId x -status $R",
+	"application -bogus", "application -appId $R", "application -queue default", "application -appTypes X", "application -list -appTags", "application -list -appTypes", "application -status $R -appTypes X", "application -clusterId x -status $R",
 	"application -kill $F", "application -kill $F application_1_1", "application -kill application_1_1", "application -kill x", "application -kill",
 	"application -movetoqueue $R", "application -movetoqueue $R -queue batch", "application -movetoqueue $F -queue batch", "application -movetoqueue $R -queue nosuch",
 	"application -appId $R -changeQueue default", "application -changeQueue default", "application -appId $R -changeQueue nosuch",
@@ -115,7 +115,9 @@ var yarnCommands = []string{
 	"rmadmin -replaceLabelsOnNode", "rmadmin -replaceLabelsOnNode =a", "rmadmin -updateNodeResource $N", "rmadmin -updateNodeResource $N memory-mb=2048",
 	"rmadmin -updateNodeResource $N x y", "rmadmin -updateNodeResource nohost 2048 4", "rmadmin -getServiceState rm1", "rmadmin -getAllServiceState", "rmadmin -failover a b",
 
-	"daemonlog", "daemonlog -getlevel $W", "daemonlog -getlevel 127.0.0.1:1 x", "daemonlog -bogus",
+	"daemonlog", "daemonlog -getlevel $W", "daemonlog -getlevel 127.0.0.1:1 x", "daemonlog -bogus", "daemonlog -getlevel $W a.b.C", "daemonlog -getlevel $W a.b.C -protocol http",
+	"daemonlog -setlevel $W a.b.C DEBUG", "daemonlog -setlevel $W a.b.C LOUD", "daemonlog -setlevel $W a.b.C INFO -protocol http", "daemonlog -setlevel $W a.b.C",
+	"daemonlog -getlevel $W a.b.C -protocol ftp", "daemonlog -getlevel $W a.b.C -setlevel $W a.b.C INFO",
 }
 
 // logCommands are `yarn logs`; files of running containers come in the order of a Java hash map, so frames are sorted.
