@@ -73,6 +73,7 @@ type Core struct {
 	recovered  map[yarn.NodeID][]*attempt // AMs of before the restart whose nodes have not registered yet
 	completed  []yarn.ApplicationID       // in order of finishing
 	grantTimes []expiring                 // in order of granting
+	departed   []departure                // the earliest first, some of nodes that are back
 	growTimes  []growth                   // in order of granting
 	nextApp    atomic.Int32
 	counts     Counts

@@ -3,6 +3,7 @@ package core
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -560,4 +561,33 @@ func TestEndedContainersAreRemembered(t *testing.T) {
 	if count(a) != remembered*3/4 || count(b) != remembered/4 || len(h.ring) != remembered || len(h.ring[0].Diagnostics) > saidMost {
 		t.Errorf("%d and %d are remembered", count(a), count(b))
 	}
+}
+
+// Whoever invents nodes, or starts them on new ports, does not fill the memory: those that left first are forgotten.
+func TestDepartedNodesAreForgottenInTheEnd(t *testing.T) {
+	within(t, nil, func(w *world) {
+		stays := w.node("stays", 8)
+		back := w.node("back", 8)
+		w.must(w.core.UnregisterNode(context.Background(), back))
+		w.node("back", 8)
+		var first, last yarn.NodeID
+		for i := range maxDeparted + 7 {
+			last = w.node(fmt.Sprintf("gone%d", i), 8)
+			if i == 0 {
+				first = last
+			}
+			w.must(w.core.UnregisterNode(context.Background(), last))
+		}
+		w.settle()
+		nodes := w.core.View().Nodes
+		if n := nodes.Len(); n != maxDeparted+2 {
+			t.Errorf("%d nodes are remembered", n)
+		}
+		for id, want := range map[yarn.NodeID]bool{stays: true, back: true, first: false, last: true} {
+			if _, known := nodes.Get(id); known != want {
+				t.Errorf("%s is known: %v", id, known)
+			}
+		}
+		w.books()
+	})
 }

@@ -45,6 +45,7 @@ type node struct {
 	sick       bool                            // as it last said of itself
 	drainBy    int64                           // ms; when it leaves although it is in use; 0: never
 	shrinkBy   int64                           // ms; when what it holds too much is taken back
+	departures int                             // how often it has left
 }
 
 type nodeStep struct {
@@ -108,6 +109,9 @@ func (c *Core) fireNode(n *node, e nodeEvent) {
 	})
 }
 
+// maxDeparted is how many departures are remembered.
+const maxDeparted = 10_000
+
 // live reports whether the node takes part: it is registered and heartbeats are expected.
 func (n *node) live() bool {
 	return n.state == yarn.NodeRunning || n.state == yarn.NodeUnhealthy || n.state == yarn.NodeDecommissioning
@@ -157,6 +161,30 @@ func (s *nodeStep) leave(why string) {
 	}
 	c.sched.RemoveNode(s.id)
 	s.apps = map[yarn.ApplicationID]struct{}{}
+	s.departures++
+	c.departed = append(c.departed, departure{s.id, s.departures})
+	c.forgetDeparted()
+}
+
+// departure is one of a node's.
+type departure struct {
+	id     yarn.NodeID
+	number int
+}
+
+// forgetDeparted forgets the nodes that left first, when more than maxDeparted are away: nodes whose ports change with each
+// start would fill the memory, and so would somebody who invents nodes.
+func (c *Core) forgetDeparted() {
+	for len(c.departed) > maxDeparted {
+		d := c.departed[0]
+		c.departed = c.departed[1:]
+		if n := c.nodes[d.id]; n != nil && n.departures == d.number && !n.live() {
+			delete(c.nodes, d.id)
+			delete(c.dirtyNode, n)
+			c.nodeViews.Delete(d.id)
+			c.usageOld = true // so that a view without it is published
+		}
+	}
 }
 
 // held lists the containers of a node in order.
