@@ -4,15 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"heddle/executor/gpu"
 	"heddle/nodemanager/device"
 	"heddle/yarn"
 )
-
-// rediscover is how often lost devices are looked for.
-const rediscover = time.Minute
 
 // openDevices counts the node's GPUs where yarn.nodemanager.resource-plugins asks for it. None
 // found is said loudly; the node starts without, unless it is told to fail fast.
@@ -33,9 +31,11 @@ func (n *node) openDevices(ctx context.Context) error {
 		n.log.Error("this node counts GPUs and offers none", "error", err)
 	}
 	position := n.types.Index(yarn.GPUName)
-	n.total[position] = int64(len(d.Devices))
 	n.devices = device.New(position, gpuList(d))
-	n.log.Info("GPUs", "count", len(d.Devices), "source", d.Source, "notes", d.Notes)
+	n.usable.Store(int64(n.devices.Usable()))
+	n.total[position] = n.usable.Load()
+	n.log.Info("GPUs", "count", n.total[position], "source", d.Source, "notes", d.Notes)
+	n.noteTrouble()
 	return nil
 }
 
@@ -51,33 +51,60 @@ func (n *node) discover(ctx context.Context) (gpu.Discovery, error) {
 func gpuList(d gpu.Discovery) []device.GPU {
 	out := make([]device.GPU, len(d.Devices))
 	for i, g := range d.Devices {
-		out[i] = device.GPU{Index: g.Index, Minor: g.Minor, UUID: g.UUID, Name: g.Name}
+		out[i] = device.GPU{Index: g.Index, Minor: g.Minor, UUID: g.UUID, Name: g.Name, Bus: g.Bus, Fault: g.Fault}
 	}
 	return out
 }
 
-// watchDevices marks devices that disappear, so that no container gets them.
+// noteTrouble puts what is wrong with devices into the log and the node's health report, when that changes.
+func (n *node) noteTrouble() (stranded map[yarn.ContainerID]string) {
+	words, stranded := n.devices.Trouble()
+	text := strings.Join(words, "; ")
+	if before := n.trouble.Swap(&text); before == nil && text != "" || before != nil && *before != text {
+		n.log.Error("GPUs that are given to nobody", "devices", words)
+	}
+	return stranded
+}
+
+// watchDevices looks for devices that are lost, not well, or back: no container gets them, the ResourceManager
+// hears how many there are, and a container whose device is gone ends as by a fault of the platform.
 func (n *node) watchDevices(ctx context.Context) {
 	if !n.gpus {
 		return
 	}
 	n.wg.Go(func() {
-		t := time.NewTicker(rediscover)
+		t := time.NewTicker(n.gpuInterval)
 		defer t.Stop()
 		for {
 			select {
 			case <-ctx.Done():
 				return
 			case <-t.C:
-			}
-			d, err := n.discover(ctx)
-			if err != nil {
-				n.log.Warn("GPUs could not be looked at; the last known ones count", "error", err)
-				continue
-			}
-			if usable := n.devices.Update(gpuList(d)); usable < int(n.total[n.types.Index(yarn.GPUName)]) {
-				n.log.Error("GPUs of this node are lost", "usable", usable)
+				n.lookAtDevices(ctx)
 			}
 		}
 	})
+}
+
+func (n *node) lookAtDevices(ctx context.Context) {
+	d, err := n.discover(ctx)
+	var lost *gpu.LostError
+	switch {
+	case err == nil:
+		n.devices.Update(gpuList(d))
+	case errors.As(err, &lost) && n.devices.Lose(lost.Bus):
+	default:
+		if ctx.Err() == nil {
+			n.log.Warn("GPUs could not be looked at; the last known ones count", "error", err)
+		}
+		return
+	}
+	for id, uuid := range n.noteTrouble() {
+		if c, err := n.manager.Find(id); err == nil {
+			c.Kill(yarn.ExitAborted, "GPU "+uuid+" of this container is lost: a fault of the node, not of the application.")
+		}
+	}
+	if n.usable.Swap(int64(n.devices.Usable())) != int64(n.devices.Usable()) {
+		n.link.Reregister()
+	}
 }

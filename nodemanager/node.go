@@ -100,6 +100,8 @@ type node struct {
 	webL     net.Listener
 	journal  *recovery.Journal // nil without recovery
 	scripts  *health.Scripts
+	trouble  atomic.Pointer[string]        // what is wrong with devices
+	usable   atomic.Int64                  // GPUs that can be given away
 	offered  atomic.Pointer[yarn.Resource] // once the ResourceManager said another size than the configuration
 	closers  []func()
 	last     []func() error // after all closers
@@ -296,10 +298,17 @@ func (n *node) openRPC() error {
 
 // offer is what the node has for containers.
 func (n *node) offer() yarn.Resource {
+	total := n.total
 	if r := n.offered.Load(); r != nil {
-		return *r
+		total = *r
 	}
-	return n.total
+	if p := n.types.Index(yarn.GPUName); n.gpus && p >= 0 {
+		total[p] = min(total[p], n.usable.Load())
+		if n.offered.Load() == nil {
+			total[p] = n.usable.Load()
+		}
+	}
+	return total
 }
 
 // resize is the ResourceManager's word on what the node is to offer.
@@ -322,6 +331,12 @@ func (n *node) health() updater.Health {
 		h.Report += ";"
 	}
 	h.Report += said
+	if words := n.trouble.Load(); words != nil && *words != "" {
+		if h.Report != "" {
+			h.Report += ";"
+		}
+		h.Report += *words
+	}
 	return h
 }
 

@@ -76,6 +76,7 @@ type settings struct {
 	logLimits            monitor.LogLimits
 	accounts             accounts
 	gpus                 bool
+	gpuInterval          time.Duration
 	aclEnabled           bool
 	maxRPCLength         int
 	maxRPCConnections    int
@@ -313,6 +314,7 @@ func (s *settings) readResources(c *conf.Config) error {
 		}
 		s.gpus = true
 	}
+	s.gpuInterval = max(v.Duration("yarn.nodemanager.resource-plugins.gpu.health-interval-ms", 60*second, millisecond), 10*millisecond)
 	if s.gpus && s.types.Index(yarn.GPUName) < 0 {
 		return fmt.Errorf("yarn.nodemanager.resource-plugins has %s, and the cluster does not count it: add it to yarn.resource-types in resource-types.xml", yarn.GPUName)
 	}

@@ -10,7 +10,8 @@ func FuzzDiscoveryText(f *testing.F) {
 	f.Add([]byte("<nvidia_smi_log><gpu><uuid>GPU-</uuid>"), "auto")
 	f.Add([]byte("&"), "-1:0,,")
 	f.Fuzz(func(t *testing.T, output []byte, allowed string) {
-		d, err := parseSMI(output)
+		d, _, err := parseSMI(output)
+		parseInstances(string(output))
 		for _, g := range d.Devices {
 			if err == nil && !strings.HasPrefix(g.UUID, "GPU-") && !strings.HasPrefix(g.UUID, "MIG-") {
 				t.Errorf("a device without a UUID: %+v", g)

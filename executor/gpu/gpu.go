@@ -4,23 +4,21 @@ package gpu
 
 import (
 	"context"
-	"encoding/xml"
 	"errors"
 	"fmt"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
 )
 
-// Device is one GPU.
+// Device is one GPU, or one instance of a GPU that is split (MIG).
 type Device struct {
 	Index int
 	Minor int    // of /dev/nvidia<minor>; -1 where the driver does not say
 	UUID  string // what processes and containers are given
 	Name  string
+	Bus   string // "00000000:82:00.0"; empty where it is not known
+	Fault string // why it is not to be used; empty when nothing is known against it
 }
 
 // Config says how to look.
@@ -101,8 +99,7 @@ func choose(found, allowed []Device) ([]Device, error) {
 		ok := false
 		for _, f := range found {
 			if f.Minor == a.Minor || f.Minor < 0 && f.Index == a.Index {
-				out, ok = append(out, f), true
-				break
+				out, ok = append(out, f), true // all of a card that is split
 			}
 		}
 		if !ok {
@@ -110,81 +107,4 @@ func choose(found, allowed []Device) ([]Device, error) {
 		}
 	}
 	return out, nil
-}
-
-// usualPlaces are where drivers put nvidia-smi.
-var usualPlaces = []string{"/usr/bin", "/bin", "/usr/local/nvidia/bin", "/usr/local/bin"}
-
-func findSMI(configured string) (string, error) {
-	if configured != "" {
-		if fi, err := os.Stat(configured); err == nil && fi.IsDir() {
-			configured = filepath.Join(configured, "nvidia-smi")
-		}
-		if _, err := os.Stat(configured); err != nil {
-			return "", fmt.Errorf("yarn.nodemanager.resource-plugins.gpu.path-to-discovery-executables: %w", err)
-		}
-		return configured, nil
-	}
-	for _, d := range usualPlaces {
-		if p := filepath.Join(d, "nvidia-smi"); exists(p) {
-			return p, nil
-		}
-	}
-	return "", fmt.Errorf("nvidia-smi is in none of %v; set yarn.nodemanager.resource-plugins.gpu.path-to-discovery-executables", usualPlaces)
-}
-
-func exists(p string) bool {
-	_, err := os.Stat(p)
-	return err == nil
-}
-
-func fromSMI(ctx context.Context, cfg Config) (Discovery, error) {
-	bin, err := findSMI(cfg.SMI)
-	if err != nil {
-		return Discovery{}, err
-	}
-	if cfg.Timeout <= 0 {
-		cfg.Timeout = 10 * time.Second
-	}
-	ctx, cancel := context.WithTimeout(ctx, cfg.Timeout)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, bin, "-q", "-x")
-	cmd.WaitDelay = time.Second // its children may hold the pipe
-	out, err := cmd.Output()
-	if err != nil {
-		return Discovery{}, fmt.Errorf("%s -q -x: %w", bin, errors.Join(err, ctx.Err()))
-	}
-	return parseSMI(out)
-}
-
-type smiLog struct {
-	GPUs []struct {
-		Name  string `xml:"product_name"`
-		UUID  string `xml:"uuid"`
-		Minor string `xml:"minor_number"`
-	} `xml:"gpu"`
-}
-
-// parseSMI reads nvidia-smi's XML; each field may be missing or say that it is not known.
-func parseSMI(b []byte) (Discovery, error) {
-	var l smiLog
-	dec := xml.NewDecoder(strings.NewReader(string(b)))
-	dec.Strict = false
-	if err := dec.Decode(&l); err != nil {
-		return Discovery{}, fmt.Errorf("output of nvidia-smi -q -x: %w", err)
-	}
-	d := Discovery{Source: "nvidia-smi"}
-	for i, g := range l.GPUs {
-		uuid := strings.TrimSpace(g.UUID)
-		if !strings.HasPrefix(uuid, "GPU-") && !strings.HasPrefix(uuid, "MIG-") {
-			d.Notes = append(d.Notes, fmt.Sprintf("GPU %d is left out: its UUID reads %q", i, uuid))
-			continue
-		}
-		minor, err := strconv.Atoi(strings.TrimSpace(g.Minor))
-		if err != nil {
-			minor = -1
-		}
-		d.Devices = append(d.Devices, Device{Index: i, Minor: minor, UUID: uuid, Name: strings.TrimSpace(g.Name)})
-	}
-	return d, nil
 }

@@ -4,6 +4,7 @@ package gpu
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/NVIDIA/go-nvml/pkg/nvml"
 )
@@ -40,9 +41,64 @@ func fromNVML(lib nvml.Interface) (Discovery, error) {
 		if ret != nvml.SUCCESS {
 			name = ""
 		}
-		d.Devices = append(d.Devices, Device{Index: i, Minor: minor, UUID: uuid, Name: name})
+		g := Device{Index: i, Minor: minor, UUID: uuid, Name: name, Bus: bus(dev), Fault: fault(dev)}
+		if mode, _, ret := dev.GetMigMode(); ret == nvml.SUCCESS && mode == nvml.DEVICE_MIG_ENABLE {
+			d = withInstances(Discovery{append(d.Devices, g), d.Source, d.Notes}, map[string]bool{uuid: true}, map[string][]instance{uuid: instancesOf(dev)})
+			continue
+		}
+		d.Devices = append(d.Devices, g)
 	}
 	return d, nil
+}
+
+func bus(dev nvml.Device) string {
+	p, ret := dev.GetPciInfo()
+	if ret != nvml.SUCCESS {
+		return ""
+	}
+	return fmt.Sprintf("%08x:%02x:%02x.0", p.Domain, p.Bus, p.Device)
+}
+
+// fault asks for what makes a card unusable; a card that does not know has nothing against it.
+func fault(dev nvml.Device) string {
+	n, ret := dev.GetTotalEccErrors(nvml.MEMORY_ERROR_TYPE_UNCORRECTED, nvml.VOLATILE_ECC)
+	switch {
+	case ret == nvml.ERROR_GPU_IS_LOST:
+		return "it is lost"
+	case ret == nvml.SUCCESS && n > 0:
+		return eccFault(n)
+	}
+	if pending, ret := dev.GetRetiredPagesPendingStatus(); ret == nvml.SUCCESS && pending == nvml.FEATURE_ENABLED {
+		return retireFault
+	}
+	if _, _, _, failed, ret := dev.GetRemappedRows(); ret == nvml.SUCCESS && failed {
+		return remapFault
+	}
+	return ""
+}
+
+func instancesOf(dev nvml.Device) (out []instance) {
+	n, ret := dev.GetMaxMigDeviceCount()
+	if ret != nvml.SUCCESS {
+		return nil
+	}
+	for i := range n {
+		part, ret := dev.GetMigDeviceHandleByIndex(i)
+		if ret != nvml.SUCCESS {
+			continue // not every place is taken
+		}
+		uuid, ret := part.GetUUID()
+		if ret != nvml.SUCCESS {
+			continue
+		}
+		name, ret := part.GetName()
+		if ret != nvml.SUCCESS {
+			name = ""
+		}
+		_, name, _ = strings.Cut(name, "MIG ") // "NVIDIA A100-SXM4-40GB MIG 1g.5gb"
+		out = append(out, instance{name, uuid})
+	}
+	return out
 }
 
 // reason must not ask the library for its words where it is the library that is missing.

@@ -244,7 +244,7 @@ func gpuEnv(r yarn.Resource, gpus []string, counted bool) map[string]string {
 	if visible == "" {
 		visible = "void"
 	}
-	return map[string]string{"CUDA_VISIBLE_DEVICES": list, "NVIDIA_VISIBLE_DEVICES": visible}
+	return map[string]string{"CUDA_VISIBLE_DEVICES": list, "NVIDIA_VISIBLE_DEVICES": visible, "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
 }
 
 // links are the links of one resource: "x/*" links every entry of a folder under the entry's name.

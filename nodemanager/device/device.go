@@ -5,6 +5,7 @@ package device
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 
 	"heddle/yarn"
@@ -16,7 +17,9 @@ type GPU struct {
 	Minor int
 	UUID  string
 	Name  string
-	Lost  bool // was there and is not now
+	Bus   string
+	Lost  bool   // was there and is not now
+	Fault string // why it is given to nobody; empty when nothing is known against it
 }
 
 // Set owns the assignments. It is safe for concurrent use.
@@ -55,7 +58,7 @@ func (s *Set) Assign(c yarn.ContainerID, r yarn.Resource) ([]string, error) {
 		switch holder, taken := s.owner[g.UUID]; {
 		case taken && holder == c:
 			own = append(own, g.UUID)
-		case !taken && !g.Lost:
+		case !taken && g.usable():
 			free = append(free, g.UUID)
 		}
 	}
@@ -90,19 +93,77 @@ func (s *Set) Release(c yarn.ContainerID) {
 	}
 }
 
-// Update takes the outcome of another discovery: devices that are missing are marked as lost, and
-// those that are back are usable again. It returns how many are usable.
-func (s *Set) Update(found []GPU) int {
+func (g GPU) usable() bool { return !g.Lost && g.Fault == "" }
+
+// Usable is how many devices can be given away, taken ones among them.
+func (s *Set) Usable() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	usable := 0
-	for i := range s.gpus {
-		s.gpus[i].Lost = !slices.ContainsFunc(found, func(g GPU) bool { return g.UUID == s.gpus[i].UUID })
-		if !s.gpus[i].Lost {
-			usable++
+	n := 0
+	for _, g := range s.gpus {
+		if g.usable() {
+			n++
 		}
 	}
-	return usable
+	return n
+}
+
+// Update takes the outcome of another discovery: devices that are missing are lost, those that are back are
+// usable again, new ones are added.
+func (s *Set) Update(found []GPU) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i := range s.gpus {
+		s.gpus[i].Lost = true
+	}
+	for _, g := range found {
+		i := slices.IndexFunc(s.gpus, func(x GPU) bool { return x.UUID == g.UUID })
+		if i < 0 {
+			s.gpus = append(s.gpus, g)
+			continue
+		}
+		s.gpus[i] = g
+	}
+}
+
+// Lose marks the device at a place of the bus as lost, where the driver tells of no other; it reports
+// whether there is one.
+func (s *Set) Lose(bus string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	found := false
+	for i, g := range s.gpus {
+		if g.Bus != "" && samePlace(g.Bus, bus) {
+			s.gpus[i].Lost, found = true, true
+		}
+	}
+	return found
+}
+
+// samePlace compares places whose domains have four digits or eight.
+func samePlace(a, b string) bool {
+	a, b = strings.ToLower(strings.TrimLeft(a, "0")), strings.ToLower(strings.TrimLeft(b, "0"))
+	return a == b
+}
+
+// Trouble lists in words the devices that are given to nobody, and the containers that have a lost one.
+func (s *Set) Trouble() (words []string, stranded map[yarn.ContainerID]string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	stranded = map[yarn.ContainerID]string{}
+	for _, g := range s.gpus {
+		why := g.Fault
+		if g.Lost {
+			why = "it is lost"
+			if c, taken := s.owner[g.UUID]; taken {
+				stranded[c] = g.UUID
+			}
+		}
+		if why != "" {
+			words = append(words, fmt.Sprintf("GPU %d (%s): %s", g.Index, g.UUID, why))
+		}
+	}
+	return words, stranded
 }
 
 // Assignment is one device and who has it.

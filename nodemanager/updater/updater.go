@@ -80,6 +80,7 @@ type Updater struct {
 	cfg     Config
 	clients []*rpc.Client
 	current int
+	again   chan struct{} // asks for another registration
 	rm      atomic.Pointer[int64]
 	contact atomic.Int64 // ms of the last answer
 
@@ -95,7 +96,7 @@ const (
 
 // New returns an Updater that has not connected yet.
 func New(cfg Config) *Updater {
-	u := &Updater{cfg: cfg, interval: time.Second}
+	u := &Updater{cfg: cfg, interval: time.Second, again: make(chan struct{}, 1)}
 	for _, a := range cfg.Addresses {
 		u.clients = append(u.clients, rpc.NewClient(rpc.ClientConfig{Address: a, Protocol: ProtocolName, User: cfg.User, CallTimeout: callTimeout, IdleTimeout: time.Minute}))
 	}
@@ -108,6 +109,14 @@ func (u *Updater) RM() (identifier int64, ok bool) {
 		return *p, true
 	}
 	return 0, false
+}
+
+// Reregister tells the ResourceManager anew what this node offers; only a registration can.
+func (u *Updater) Reregister() {
+	select {
+	case u.again <- struct{}{}:
+	default:
+	}
 }
 
 // LastContact is when the ResourceManager last answered.
@@ -134,6 +143,10 @@ func (u *Updater) Run(ctx context.Context) error {
 		case <-u.cfg.Manager.News():
 			if wait := outOfBand - time.Since(last); wait > 0 && !sleep(ctx, wait) {
 				return ctx.Err()
+			}
+		case <-u.again:
+			if err := u.register(ctx); err != nil {
+				return err
 			}
 		case <-timer.C:
 		}

@@ -76,6 +76,73 @@ func TestGPUsAreAssignedAndShown(t *testing.T) {
 	}
 }
 
+// offered is how many GPUs the node registered with last.
+func (b *Box) offered() int64 {
+	all := b.Registrations()
+	for _, r := range all[len(all)-1].GetResource().GetResourceValueMap() {
+		if r.GetKey() == yarn.GPUName {
+			return r.GetValue()
+		}
+	}
+	return -1
+}
+
+// A card that falls from the bus, or is not well, is given to nobody; the ResourceManager hears of it at once, and of
+// its return; the container that had it ends by a fault of the platform. A probe that hangs changes nothing.
+func TestGPUsThatAreLostOrNotWell(t *testing.T) {
+	site := withGPUs(t, threeGPUs, map[string]string{"yarn.nodemanager.resource-plugins.gpu.health-interval-ms": "20", "yarn.nodemanager.resource-plugins.gpu.discovery-timeout": "1"})
+	smi := site["yarn.nodemanager.resource-plugins.gpu.path-to-discovery-executables"]
+	become := func(script string) {
+		t.Helper()
+		if err := os.WriteFile(smi+".new", []byte(script), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Rename(smi+".new", smi); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b := Start(t, Options{Site: site})
+	am := b.AM(t, "alice", 1)
+	see := []string{"{ echo [$CUDA_VISIBLE_DEVICES] $CUDA_DEVICE_ORDER; sleep 1000; }", "1><LOG_DIR>/stdout"}
+	has := map[string]yarn.ContainerID{}
+	for range 3 {
+		id := am.Start(t, Launch{GPUs: 1, Commands: see})
+		has[strings.TrimSpace(am.Logged(t, id, "stdout", "\n"))] = id
+	}
+	gone, sick := has["[GPU-bb] PCI_BUS_ID"], has["[GPU-cc] PCI_BUS_ID"]
+	if len(has) != 3 || b.offered() != 3 {
+		t.Fatalf("%v; %d are offered", has, b.offered())
+	}
+	become("#!/bin/sh\necho 'Unable to determine the device handle for GPU 0000:82:00.0: GPU is lost.  Reboot the system to recover this GPU'\nexit 15\n")
+	if s := am.Done(t, gone); s.GetExitStatus() != int32(yarn.ExitAborted) || !strings.Contains(s.GetDiagnostics(), "GPU GPU-bb of this container is lost") {
+		t.Errorf("exit %d: %s", s.GetExitStatus(), s.GetDiagnostics())
+	}
+	Until(t, "the node offers one less", func() bool { return b.offered() == 2 })
+	Until(t, "the report names it", func() bool { return strings.Contains(b.Health().GetHealthReport(), "GPU 1 (GPU-bb): it is lost") })
+	// another one has errors: what runs on it goes on, and it is free for nobody afterwards
+	ecc := "<ecc_errors><volatile><dram_uncorrectable>2</dram_uncorrectable></volatile></ecc_errors>"
+	become(strings.Replace(threeGPUs, "<minor_number>2</minor_number>", "<minor_number>2</minor_number>"+ecc, 1))
+	Until(t, "the report names it", func() bool { return strings.HasPrefix(b.Health().GetHealthReport(), "GPU 2 (GPU-cc): 2 memory errors") })
+	am.Running(t, sick)
+	am.Stop(t, sick)
+	am.Done(t, sick)
+	next := am.Start(t, Launch{GPUs: 1, Commands: see})
+	if got := am.Logged(t, next, "stdout", "\n"); !strings.HasPrefix(got, "[GPU-bb]") {
+		t.Errorf("the next container sees %s, which must be the one that is back", got)
+	}
+	if s := am.Done(t, am.Start(t, Launch{GPUs: 1, Commands: see})); s.GetExitStatus() != -1 {
+		t.Errorf("a container on a card with errors: %d", s.GetExitStatus())
+	}
+	become("#!/bin/sh\nexec sleep 1000\n")
+	before := b.Beats()
+	Until(t, "heartbeats go on, and the probe gives up", func() bool {
+		return b.Beats() > before+10 && strings.Contains(b.Log.String(), "GPUs could not be looked at")
+	})
+	am.Running(t, next)
+	become(threeGPUs)
+	Until(t, "all are back", func() bool { return b.offered() == 3 && b.Health().GetHealthReport() == "" })
+}
+
 func TestANodeWhoseGPUsCannotBeFoundSaysSo(t *testing.T) {
 	broken := "#!/bin/sh\necho driver mismatch >&2; exit 9\n"
 	b := Start(t, Options{Site: withGPUs(t, broken, nil)})
