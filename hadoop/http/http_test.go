@@ -363,6 +363,66 @@ func TestConnectionsAreLimited(t *testing.T) {
 	}
 }
 
+// Connections that say nothing, or half a request, do not keep others out; one whose request is at work keeps its place.
+func TestSilentConnectionsMakeRoom(t *testing.T) {
+	inner, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	working, release := make(chan struct{}), make(chan struct{})
+	s := NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/slow" {
+			close(working)
+			<-release
+		}
+		_, _ = io.WriteString(w, "answered") // the client sees
+	}), slog.New(slog.DiscardHandler))
+	done := make(chan error, 1)
+	go func() { done <- s.http.Serve(limit(inner, 4)) }()
+	get := func(path string) (string, error) {
+		c := &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+		resp, err := c.Get("http://" + inner.Addr().String() + path)
+		if err != nil {
+			return "", err
+		}
+		defer resp.Body.Close()
+		b, err := io.ReadAll(resp.Body)
+		return string(b), err
+	}
+	slow := make(chan error, 1)
+	go func() {
+		got, err := get("/slow")
+		if err == nil && got != "answered" {
+			err = fmt.Errorf("it got %q", got)
+		}
+		slow <- err
+	}()
+	<-working
+	for _, sent := range []string{"", "G", "GET / HTTP/1.1\r\nHost: x\r\n"} {
+		c, err := net.Dial("tcp", inner.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		if _, err := io.WriteString(c, sent); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 3 {
+		if got, err := get("/"); err != nil || got != "answered" {
+			t.Errorf("%q, %v", got, err)
+		}
+	}
+	close(release)
+	if err := <-slow; err != nil {
+		t.Errorf("the request at work: %v", err)
+	}
+	if err := s.Shutdown(t.Context()); err != nil {
+		t.Error(err)
+	}
+	<-done
+}
+
 func TestOptionsAreAnsweredForEveryPage(t *testing.T) {
 	m := NewMux(nil)
 	m.HandleFunc("GET /here/{id}", func(http.ResponseWriter, *http.Request) { t.Error("the page itself was made") })

@@ -10,6 +10,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net"
+	"net/http"
 	"sync"
 	"testing"
 	"time"
@@ -152,9 +153,25 @@ func TestTheWire(t *testing.T) {
 		})
 	})
 
+	t.Run("all places of the web server taken by silent connections", func(t *testing.T) {
+		rm.survives(t, func(context.Context) {
+			held := hold(t, all[4], 2100, []byte("GET /"))
+			reader := &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+			for range 20 {
+				resp, err := reader.Get("http://" + all[4] + "/ws/v1/cluster/info")
+				if err != nil || resp.StatusCode != http.StatusOK {
+					t.Errorf("an honest reader: %v, %v", resp, err)
+					break
+				}
+				resp.Body.Close()
+			}
+			closeAll(held)
+		})
+	})
+
 	t.Run("ten thousand connections", func(t *testing.T) {
 		rm.survives(t, func(context.Context) {
-			held := hold(t, all[0], much(9000, 1500), append(opening(clientProtocol), newApplication...))
+			held := hold(t, all[0], much(10000, 1500), append(opening(clientProtocol), newApplication...))
 			time.Sleep(time.Second)
 			closeAll(held)
 		})
