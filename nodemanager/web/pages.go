@@ -100,10 +100,10 @@ func (p *pages) registerPages(m *hadoophttp.Mux) error {
 
 // amount is a resource vector in words.
 func (p *pages) amount(r yarn.Resource) string {
-	out := look.GB(r[yarn.Memory]) + " GB, " + strconv.FormatInt(r[yarn.VCores], 10) + " vcores"
+	out := look.Memory(r[yarn.Memory]) + ", " + look.Amount(r[yarn.VCores], "vcores")
 	for i := yarn.VCores + 1; i < p.Types.Len(); i++ {
 		if r[i] != 0 {
-			out += ", " + strconv.FormatInt(r[i], 10) + p.Types.At(i).Unit + " " + p.Types.At(i).Name
+			out += ", " + look.Amount(r[i], strings.TrimSpace(p.Types.At(i).Unit+" "+p.Types.At(i).Name))
 		}
 	}
 	return out
@@ -116,8 +116,8 @@ func (p *pages) nodePage(r *http.Request) (look.Page, error) {
 		{Figure: strconv.FormatInt(g.apps, 10), Text: "applications", Path: pathApps},
 		{Figure: look.GB(g.memory) + " / " + look.GB(total[yarn.Memory]), Text: "GB granted", Bar: look.BarOf(g.memory, total[yarn.Memory])},
 		{Figure: fmt.Sprintf("%d / %d", g.vcores, total[yarn.VCores]), Text: "vcores granted", Bar: look.BarOf(g.vcores, total[yarn.VCores])},
-		{Figure: look.GB(u.ContainersPhysicalMB) + " GB", Text: "used by containers"},
-		{Figure: look.GB(u.NodePhysicalMB) + " GB", Text: "used on the machine"}}}
+		{Figure: look.Memory(u.ContainersPhysicalMB), Text: "used by containers"},
+		{Figure: look.Memory(u.NodePhysicalMB), Text: "used on the machine"}}}
 	if !h.Healthy {
 		d.State = "UNHEALTHY"
 	}
@@ -291,9 +291,17 @@ func (p *pages) containerPage(r *http.Request) (look.Page, error) {
 	return look.Page{Title: id.String(), Active: pathContainers, Parents: []look.Link{{Title: "Containers", Path: pathContainers}}, Data: d}, nil
 }
 
+// shownLogs is logsOf for people: where the logs are not here, it says how to get at them.
+func (p *pages) shownLogs(r *http.Request) (yarn.ContainerID, []logFile, error) {
+	if id, moved := p.moved(r); moved {
+		return id, nil, hadoophttp.NotFound("Container %s is not on this node, or no longer. If its logs were collected, this shows them: yarn logs -containerId %s", id, id)
+	}
+	return p.logsOf(r)
+}
+
 // logsPage lists a container's log files.
 func (p *pages) logsPage(r *http.Request) (look.Page, error) {
-	id, files, err := p.logsOf(r)
+	id, files, err := p.shownLogs(r)
 	if err != nil {
 		return look.Page{}, err
 	}
@@ -336,7 +344,7 @@ func (p *pages) logView(w http.ResponseWriter, r *http.Request) {
 }
 
 func (p *pages) readLog(r *http.Request) (look.Page, error) {
-	id, files, err := p.logsOf(r)
+	id, files, err := p.shownLogs(r)
 	if err != nil {
 		return look.Page{}, err
 	}

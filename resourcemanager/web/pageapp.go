@@ -50,7 +50,7 @@ func (w *Web) appPage(r *http.Request) (pages.Page, error) {
 		{Figure: strconv.Itoa(int(v.Progress()*100)) + " %", Text: "progress", Bar: pages.BarOf(int64(v.Progress()*1000), 1000)}}
 	if v.Finish == 0 {
 		d.Cards = append(d.Cards, card{Figure: strconv.Itoa(v.Running), Text: "containers, " + strconv.FormatInt(v.Pending.Containers, 10) + " more wanted"},
-			card{Figure: pages.GB(v.Used[yarn.Memory]) + " GB", Text: strconv.FormatInt(v.Used[yarn.VCores], 10) + " vcores held"})
+			card{Figure: pages.Memory(v.Used[yarn.Memory]), Text: strconv.FormatInt(v.Used[yarn.VCores], 10) + " vcores held"})
 	}
 	d.Cards = append(d.Cards, card{Figure: pages.Took(v.Start, v.Finish, now), Text: "since " + pages.When(v.Start)})
 	if d.Timeline, err = w.timeline(r.Context(), v, now); err != nil {

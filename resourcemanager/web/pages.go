@@ -80,11 +80,11 @@ func (w *Web) pages(mux *hadoophttp.Mux, logs bool) error {
 
 // amount is a resource vector in words: "1.5 GB, 2 vcores".
 func (w *Web) amount(r yarn.Resource) string {
-	text := pages.GB(r[yarn.Memory]) + " GB, " + strconv.FormatInt(r[yarn.VCores], 10) + " vcores"
+	text := pages.Memory(r[yarn.Memory]) + ", " + pages.Amount(r[yarn.VCores], "vcores")
 	types := w.service.Settings.Types
 	for i := yarn.VCores + 1; i < types.Len(); i++ {
 		if r[i] != 0 {
-			text += ", " + strconv.FormatInt(r[i], 10) + types.At(i).Unit + " " + types.At(i).Name
+			text += ", " + pages.Amount(r[i], strings.TrimSpace(types.At(i).Unit+" "+types.At(i).Name))
 		}
 	}
 	return text

@@ -187,8 +187,8 @@ func (w *Web) nodePage(r *http.Request) (pages.Page, error) {
 		d.Facts = append(d.Facts, text("Leaves by", pages.When(n.DrainBy)))
 	}
 	if u := n.Utilization(); u != nil {
-		d.Facts = append(d.Facts, text("Measured on the machine", pages.GB(int64(u.NodePMemMB))+" GB of memory, "+strconv.FormatFloat(float64(u.NodeCPU), 'f', 1, 32)+" cores"),
-			text("By containers", pages.GB(int64(u.ContainersPMemMB))+" GB of memory, "+strconv.FormatFloat(float64(u.ContainersCPU), 'f', 1, 32)+" cores"))
+		d.Facts = append(d.Facts, text("Measured on the machine", pages.Memory(int64(u.NodePMemMB))+" of memory, "+strconv.FormatFloat(float64(u.NodeCPU), 'f', 1, 32)+" cores"),
+			text("By containers", pages.Memory(int64(u.ContainersPMemMB))+" of memory, "+strconv.FormatFloat(float64(u.ContainersCPU), 'f', 1, 32)+" cores"))
 	}
 	live, err := w.service.Core.ContainersOn(r.Context(), id)
 	if err != nil {

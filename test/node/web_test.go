@@ -95,3 +95,67 @@ func TestLogsThatHaveLeftTheNodeAreShownWhereTheyAre(t *testing.T) {
 		}
 	}
 }
+
+// To browsers a log is a page of a bounded part of it, as text and never as markup, for those who may see it; programs get it plain.
+func TestLogsArePagesToBrowsers(t *testing.T) {
+	b := Start(t, Options{Site: map[string]string{"yarn.acl.enable": "true", "yarn.admin.acl": "boss"}})
+	am := b.AM(t, "alice", 1)
+	id := am.Start(t, Launch{Commands: []string{"{ echo '<script>x</script>'; head -c 300000 /dev/zero | tr '\\0' z; printf '\\377 the end'; sleep 1000; }", "1><LOG_DIR>/stdout"}})
+	base := "/node/containerlogs/" + id.String() + "/alice"
+	open := func(path, accept string, status int) string {
+		t.Helper()
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+b.Web+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Accept", accept)
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		body, err := io.ReadAll(resp.Body)
+		if err != nil || resp.StatusCode != status {
+			t.Errorf("%s: %d, want %d: %.300s (%v)", path, resp.StatusCode, status, body, err)
+		}
+		return string(body)
+	}
+	const html = "text/html,application/xhtml+xml"
+	am.Logged(t, id, "stdout", "<script>x</script>\n"+strings.Repeat("z", 300_000)+"\xff the end")
+	if body := open(base+"/stdout?start=-7&user.name=alice", "*/*", 200); body != "the end" {
+		t.Errorf("a program gets %.300s", body)
+	}
+	if body := open(base+"/stdout?start=0&user.name=alice", html, 200); !strings.Contains(body, "&lt;script&gt;x&lt;/script&gt;") || strings.Contains(body, "<script") || strings.Contains(body, "\ufffd the end") ||
+		!strings.Contains(body, "start=262144") || len(body) > 280_000 {
+		t.Errorf("%d bytes: %.800s", len(body), body)
+	}
+	if body := open(base+"/stdout?start=262144&user.name=alice", html, 200); !strings.Contains(body, "\ufffd the end") {
+		t.Errorf("the rest: %d bytes", len(body))
+	}
+	if body := open(base+"/stdout?user.name=alice", html, 200); !strings.Contains(body, "\ufffd the end") || len(body) > 10_000 {
+		t.Errorf("without a start: %d bytes", len(body))
+	}
+	if body := open(base+"/stdout?start=0&format=text&user.name=alice", html, 200); !strings.HasPrefix(body, "<script>x</script>\nzzz") {
+		t.Errorf("as plain text: %.100s", body)
+	}
+	for path, want := range map[string]struct {
+		status int
+		says   string
+	}{
+		base + "?user.name=mallory":                                              {403, "is not authorized to view the logs"},
+		base + "/stdout?user.name=mallory":                                       {403, "is not authorized to view the logs"},
+		base + "/nothing?user.name=alice":                                        {404, "Cannot find this log"},
+		base + "/..%2Fstdout?user.name=alice":                                    {404, "Cannot find this log"},
+		base + "/stdout?start=x&user.name=alice":                                 {400, "start is no number"},
+		"/node/containerlogs/container_1_0009_01_000001/alice":                   {404, "yarn logs -containerId container_1_0009_01_000001"},
+		"/node/containerlogs/container_1_0009_01_000001/alice/stdout?start=-100": {404, "yarn logs -containerId container_1_0009_01_000001"},
+		"/node/application/application_1_0009":                                   {404, "is not on this node"},
+		"/node/container/container_1_0009_01_000001":                             {404, "is not on this node"},
+		"/node/application/x":                                                    {400, "application"},
+		"/node/nowhere":                                                          {404, "There is no page /node/nowhere."},
+	} {
+		if body := open(path, html, want.status); !strings.Contains(body, want.says) || !strings.Contains(body, "– Heddle</title>") {
+			t.Errorf("%s: %q is missing in %.1500s", path, want.says, body)
+		}
+	}
+}

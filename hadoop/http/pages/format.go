@@ -2,6 +2,7 @@ package pages
 
 import (
 	"html/template"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -60,6 +61,22 @@ func GB(mb int64) string {
 	}
 	s := strconv.FormatFloat(float64(mb)/1024, 'f', decimals, 64)
 	return strings.TrimSuffix(strings.TrimRight(s, "0"), ".")
+}
+
+// Memory is an amount of MB in the unit that people would take.
+func Memory(mb int64) string {
+	if mb > 0 && mb < 1<<10 {
+		return strconv.FormatInt(mb, 10) + " MB"
+	}
+	return GB(mb) + " GB"
+}
+
+// Amount is a number of something, of which there may be no limit.
+func Amount(n int64, what string) string {
+	if n == math.MaxInt64 {
+		return "any number of " + what
+	}
+	return strconv.FormatInt(n, 10) + " " + what
 }
 
 // Count is a number with its thousands apart.

@@ -3,6 +3,7 @@ package pages
 import (
 	"errors"
 	"log/slog"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -26,6 +27,9 @@ func TestFiguresInWords(t *testing.T) {
 		if got := GB(mb); got != want {
 			t.Errorf("%d MB: %q, want %q", mb, got, want)
 		}
+	}
+	if Memory(0) != "0 GB" || Memory(128) != "128 MB" || Memory(1536) != "1.5 GB" || Amount(math.MaxInt64, "gpu") != "any number of gpu" || Amount(2, "gpu") != "2 gpu" {
+		t.Error("amounts")
 	}
 	for n, want := range map[int]string{0: "0", 999: "999", 1000: "1 000", 1234567: "1 234 567"} {
 		if got := Count(n); got != want {
