@@ -3,6 +3,7 @@
 package soak
 
 import (
+	"cmp"
 	"context"
 	"os"
 	"path/filepath"
@@ -20,7 +21,7 @@ const (
 
 func site(dir string) map[string]string {
 	return map[string]string{
-		"yarn.resourcemanager.store.class":                             "org.apache.hadoop.yarn.server.resourcemanager.recovery.LeveldbRMStateStore",
+		"yarn.resourcemanager.store.class":                             "org.apache.hadoop.yarn.server.resourcemanager.recovery." + cmp.Or(os.Getenv("SOAK_STORE"), "LeveldbRMStateStore"),
 		"yarn.resourcemanager.max-completed-applications":              strconv.Itoa(remembered),
 		"yarn.nodemanager.resource.memory-mb":                          "4096", // too small for what is to run on played nodes
 		"yarn.nodemanager.resource.cpu-vcores":                         "32",
@@ -80,7 +81,7 @@ func soak(t *testing.T, w *workload, length time.Duration) {
 	data := filepath.Join(w.c.Dir(), "data")
 	rm, nm := w.c.PIDs()
 	daemons := []*daemon{
-		{name: "ResourceManager", pid: rm, web: w.c.Address("web"), dirs: []string{data + "/rm-store-db", data + "/tmp"}},
+		{name: "ResourceManager", pid: rm, web: w.c.Address("web"), dirs: []string{data + "/rm-store-db", data + "/rm-store", data + "/tmp"}},
 		{name: "NodeManager", pid: nm, web: w.c.Address("nmweb"), dirs: []string{data + "/nm-local", data + "/nm-logs", data + "/nm-recovery"}},
 	}
 	for w.count() < remembered && !w.hopeless() {

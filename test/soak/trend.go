@@ -1,5 +1,6 @@
 // Package soak lets a cluster work for an hour and measures whether its daemons grow: memory, goroutines, descriptors,
-// disk. `make soak` runs it, SOAK_MINUTES (60) long.
+// disk. `make soak` runs it, SOAK_MINUTES (60) long; SOAK_STORE=FileSystemRMStateStore makes the ResourceManager keep its state in
+// Hadoop's store instead of its own.
 package soak
 
 import (
