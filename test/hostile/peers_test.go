@@ -153,7 +153,7 @@ func tenMillion(t *testing.T, c *cluster.Cluster) {
 			asks = append(asks, ask("*", i, 10_000_000, 4096), ask(fmt.Sprintf("host%d", i), i, 10_000_000, 4096))
 		}
 		granted := 0
-		for range 20 {
+		for i := 0; i < 20 || granted == 0 && i < 1000; i++ {
 			resp, err := greedy.allocate(ctx, asks...)
 			if err != nil {
 				t.Errorf("%v", err)
