@@ -191,7 +191,8 @@ func (r *ResourceManager) makeService(s *settings.Settings, version string, bega
 		return err
 	}
 	r.service = &service.Service{
-		Core: r.core, Tokens: r.minter, Settings: s, Clock: r.clock, Log: r.log, Delegation: delegation, Hosts: hosts,
+		Lists: service.NewTurns(),
+		Core:  r.core, Tokens: r.minter, Settings: s, Clock: r.clock, Log: r.log, Delegation: delegation, Hosts: hosts,
 		ClusterTimestamp: began.UnixMilli(), Version: version, RefreshGroups: groups.Refresh,
 		RefreshProxyUsers: r.gate.refreshProxyUsers, RefreshServiceACLs: r.gate.refreshServiceACLs,
 		Access: service.NewAccess(s, owner, member),

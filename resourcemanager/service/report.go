@@ -9,6 +9,9 @@ import (
 	"slices"
 	"strings"
 
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
+
 	yarnpb "heddle/hadoop-proto/yarn"
 	"heddle/hadoop/rpc"
 	"heddle/hadoop/security"
@@ -180,22 +183,37 @@ func (s *Service) getApplications(ctx context.Context, req *yarnpb.GetApplicatio
 	if req.Limit != nil {
 		limit = req.GetLimit()
 	}
-	resp := &yarnpb.GetApplicationsResponseProto{}
+	if err := s.Lists.Take(ctx); err != nil {
+		return nil, err
+	}
+	defer s.Lists.Give()
+	// Each report is encoded at once: ten thousand of them as messages would need many times the memory of their bytes.
+	var encoded []byte
 	for _, v := range s.Core.View().SortedApps() {
-		if int64(len(resp.Applications)) >= limit {
+		if limit <= 0 {
 			break
 		}
 		if !s.wanted(req, v, user) {
 			continue
 		}
+		limit--
 		r, err := s.report(v, user)
 		if err != nil {
 			return nil, err
 		}
-		resp.Applications = append(resp.Applications, r)
+		encoded = protowire.AppendTag(encoded, applicationsField, protowire.BytesType)
+		encoded = protowire.AppendVarint(encoded, uint64(proto.Size(r)))
+		if encoded, err = (proto.MarshalOptions{UseCachedSize: true}).MarshalAppend(encoded, r); err != nil {
+			return nil, fmt.Errorf("encoding the report of %s: %w", v.ID, err)
+		}
 	}
+	resp := &yarnpb.GetApplicationsResponseProto{}
+	resp.ProtoReflect().SetUnknown(encoded) // goes out as it is
 	return resp, nil
 }
+
+// applicationsField is the number of GetApplicationsResponseProto's one field.
+const applicationsField = 1
 
 // wanted reports whether an application is in the scope of a list and passes its filters.
 func (s *Service) wanted(req *yarnpb.GetApplicationsRequestProto, v *core.AppView, user string) bool {

@@ -32,6 +32,8 @@ type Service struct {
 	// Delegation issues, renews and cancels RM delegation tokens.
 	Delegation *security.DelegationTokens
 	Hosts      *HostLists
+	// Lists are the turns in which long lists are made.
+	Lists Turns
 	// RefreshGroups forgets cached group memberships.
 	RefreshGroups func()
 	// RefreshProxyUsers and RefreshServiceACLs read these rules again, from a configuration.

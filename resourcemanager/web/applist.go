@@ -41,10 +41,10 @@ func (w *Web) apps(rw http.ResponseWriter, r *http.Request) {
 		}
 		return nil
 	}
-	if w.turns.take(r.Context()) != nil {
+	if w.service.Lists.Take(r.Context()) != nil {
 		return // the caller is gone
 	}
-	body := &inTurn{turns: w.turns, ctx: r.Context(), out: rw}
+	body := &inTurn{turns: w.service.Lists, ctx: r.Context(), out: rw}
 	defer body.done()
 	out, finish := hadoophttp.CompressedInto(body, rw, r)
 	if hadoophttp.WantsXML(r) {

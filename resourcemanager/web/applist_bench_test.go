@@ -67,7 +67,7 @@ func crowded(t testing.TB, n int32) http.Handler {
 		stop()
 		<-done
 	})
-	h, err := New(&service.Service{Core: c, Settings: s, Clock: time.Now, Log: log, Access: service.NewAccess(s, "rm", func(string) []string { return nil })}, nil, hadoophttp.Operator{})
+	h, err := New(&service.Service{Core: c, Settings: s, Clock: time.Now, Log: log, Lists: service.NewTurns(), Access: service.NewAccess(s, "rm", func(string) []string { return nil })}, nil, hadoophttp.Operator{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -64,8 +64,8 @@ func (w *Web) pages(mux *hadoophttp.Mux, logs bool) error {
 		name string
 		data func(*http.Request) (pages.Page, error)
 	}{
-		pathOverview: {"overview", w.turns.page(w.overviewPage)}, pathOverview + "/{$}": {"overview", w.turns.page(w.overviewPage)}, pathAbout: {"facts", w.aboutPage},
-		pathApps: {"list", w.turns.page(w.appsPage)}, pathApps + "/{states}": {"list", w.turns.page(w.appsPage)}, "/cluster/app/{id}": {"app", w.appPage},
+		pathOverview: {"overview", w.inPage(w.overviewPage)}, pathOverview + "/{$}": {"overview", w.inPage(w.overviewPage)}, pathAbout: {"facts", w.aboutPage},
+		pathApps: {"list", w.inPage(w.appsPage)}, pathApps + "/{states}": {"list", w.inPage(w.appsPage)}, "/cluster/app/{id}": {"app", w.appPage},
 		"/cluster/appattempt/{attempt}": {"facts", w.attemptPage}, "/cluster/container/{container}": {"facts", w.containerPage},
 		pathNodes: {"list", w.nodesPage}, pathNodes + "/{state}": {"list", w.nodesPage}, "/cluster/node/{id}": {"facts", w.nodePage},
 		pathScheduler: {"scheduler", w.schedulerPage},

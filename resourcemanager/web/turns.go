@@ -4,44 +4,26 @@ import (
 	"context"
 	"io"
 	"net/http"
-	"runtime"
 
 	"heddle/hadoop/http/pages"
+	"heddle/resourcemanager/service"
 )
 
-// turns lets only so many long lists be made at the same time, half as many as there are processors: whoever polls
-// them does not keep heartbeats and allocations waiting. A turn is given back while the network takes what was made, so
-// that a slow reader holds up nobody.
-type turns chan struct{}
-
-func newTurns() turns { return make(turns, max(1, runtime.GOMAXPROCS(0)/2)) }
-
-// take waits for a turn. The error is that the caller is gone.
-func (t turns) take(ctx context.Context) error {
-	select {
-	case t <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-func (t turns) give() { <-t }
-
-// page makes a page within a turn.
-func (t turns) page(data func(*http.Request) (pages.Page, error)) func(*http.Request) (pages.Page, error) {
+// inPage makes a page within a turn of long lists.
+func (w *Web) inPage(data func(*http.Request) (pages.Page, error)) func(*http.Request) (pages.Page, error) {
 	return func(r *http.Request) (pages.Page, error) {
-		if err := t.take(r.Context()); err != nil {
+		if err := w.service.Lists.Take(r.Context()); err != nil {
 			return pages.Page{}, err
 		}
-		defer t.give()
+		defer w.service.Lists.Give()
 		return data(r)
 	}
 }
 
-// inTurn writes for one who has a turn, and gives it away while the bytes go out. Flush sends what is left.
+// inTurn writes for one who has a turn, and gives it away while the bytes go out, so that a slow reader holds up nobody.
+// Flush sends what is left.
 type inTurn struct {
-	turns turns
+	turns service.Turns
 	ctx   context.Context
 	out   io.Writer
 	buf   []byte
@@ -60,10 +42,10 @@ func (w *inTurn) Flush() error {
 	if w.lost {
 		return w.ctx.Err()
 	}
-	w.turns.give()
+	w.turns.Give()
 	_, err := w.out.Write(w.buf)
 	w.buf = w.buf[:0]
-	if e := w.turns.take(w.ctx); e != nil {
+	if e := w.turns.Take(w.ctx); e != nil {
 		w.lost = true
 		return e
 	}
@@ -73,6 +55,6 @@ func (w *inTurn) Flush() error {
 // done gives the turn back.
 func (w *inTurn) done() {
 	if !w.lost {
-		w.turns.give()
+		w.turns.Give()
 	}
 }

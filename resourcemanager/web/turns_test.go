@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"testing"
+
+	"heddle/resourcemanager/service"
 )
 
 // stuck is the response of a caller who does not read until he is let.
@@ -50,13 +52,13 @@ func TestSlowReadersOfListsHoldUpNobody(t *testing.T) {
 	}
 	gone, leave := context.WithCancel(t.Context())
 	leave()
-	turns := newTurns()
+	turns := service.NewTurns()
 	for range cap(turns) {
-		if err := turns.take(t.Context()); err != nil {
+		if err := turns.Take(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if turns.take(gone) == nil {
+	if turns.Take(gone) == nil {
 		t.Error("a caller who is gone got a turn that was not free")
 	}
 	out := &inTurn{turns: turns, ctx: gone, out: &w}

@@ -27,13 +27,12 @@ type Web struct {
 	servers  []*rpc.Server
 	started  time.Time
 	identity *hadoophttp.Identity
-	turns    turns // of long lists
 	site     *pages.Site
 }
 
 // New makes the handler of all paths. servers are those whose counters /jmx and /metrics show.
 func New(s *service.Service, servers []*rpc.Server, operator hadoophttp.Operator) (http.Handler, error) {
-	w := &Web{service: s, servers: servers, started: time.UnixMilli(s.ClusterTimestamp), turns: newTurns()}
+	w := &Web{service: s, servers: servers, started: time.UnixMilli(s.ClusterTimestamp)}
 	w.identity = &hadoophttp.Identity{Secret: []byte(rand.Text()), StaticUser: hadoophttp.StaticUser(s.Settings.Conf), Groups: s.Access.Groups, Now: s.Clock}
 	proxies, err := security.NewProxyUsers(s.Settings.Conf, net.LookupIP)
 	if err != nil {
