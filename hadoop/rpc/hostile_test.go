@@ -252,9 +252,7 @@ func TestALargeFrameMustGoOn(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer nc.Close()
-	if _, err := io.WriteString(nc, preambleSimple+contextFrame()+"\x00\x20\x00\x00"+strings.Repeat("z", 100<<10)); err != nil {
-		t.Fatal(err)
-	}
+	_, _ = io.WriteString(nc, preambleSimple+contextFrame()+"\x00\x20\x00\x00"+strings.Repeat("z", 100<<10)) // on a busy machine it may be cut off already
 	if err := nc.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
 		t.Fatal(err)
 	}

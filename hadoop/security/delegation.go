@@ -99,6 +99,7 @@ type DelegationTokens struct {
 	current  int32
 	rolledAt time.Time
 	tokens   map[int32]*issuedToken // by sequence number
+	owned    map[string]int         // how many of them an owner has
 	sequence int32
 }
 
@@ -110,7 +111,7 @@ type issuedToken struct {
 
 // NewDelegationTokens starts from what the store held and makes a fresh current key, as Hadoop does at each start.
 func NewDelegationTokens(config DelegationConfig, store DelegationStore, random io.Reader, keys []DelegationKey, tokens []DelegationToken, sequence int32, now time.Time) (*DelegationTokens, error) {
-	d := &DelegationTokens{config: config, store: store, random: random, keys: map[int32]DelegationKey{}, tokens: map[int32]*issuedToken{}, sequence: sequence}
+	d := &DelegationTokens{config: config, store: store, random: random, keys: map[int32]DelegationKey{}, tokens: map[int32]*issuedToken{}, owned: map[string]int{}, sequence: sequence}
 	for _, k := range keys {
 		d.keys[k.ID] = k
 		d.current = max(d.current, k.ID)
@@ -133,7 +134,40 @@ func (d *DelegationTokens) restore(t DelegationToken) error {
 		return fmt.Errorf("restoring delegation token %d: its master key %d is not in the store", t.Identifier.GetSequenceNumber(), t.Identifier.GetMasterKeyId())
 	}
 	d.sequence = max(d.sequence, t.Identifier.GetSequenceNumber())
-	d.tokens[t.Identifier.GetSequenceNumber()] = &issuedToken{t, raw, key.Password(raw)}
+	d.add(&issuedToken{t, raw, key.Password(raw)})
+	return nil
+}
+
+func (d *DelegationTokens) add(t *issuedToken) {
+	d.tokens[t.Identifier.GetSequenceNumber()] = t
+	d.owned[t.Identifier.GetOwner()]++
+}
+
+func (d *DelegationTokens) remove(sequence int32) {
+	owner := d.tokens[sequence].Identifier.GetOwner()
+	delete(d.tokens, sequence)
+	if d.owned[owner]--; d.owned[owner] == 0 {
+		delete(d.owned, owner)
+	}
+}
+
+// Bounds on what clients can make a ResourceManager keep for a token's lifetime, in memory and in its store. Hadoop has none.
+const (
+	maxTokens      = 200_000
+	maxTokensOfOne = 20_000
+	maxTokenName   = 1024 // bytes of owner, renewer and real user each
+)
+
+// room says why there is none for another token.
+func (d *DelegationTokens) room(owner, renewer, realUser string) error {
+	switch {
+	case max(len(owner), len(renewer), len(realUser)) > maxTokenName:
+		return accessControl("a delegation token names nobody with more than %d characters", maxTokenName)
+	case d.owned[owner] >= maxTokensOfOne:
+		return accessControl("%s has %d delegation tokens: cancel some, or wait until they expire", owner, d.owned[owner])
+	case len(d.tokens) >= maxTokens:
+		return accessControl("%d delegation tokens are out: wait until some expire", len(d.tokens))
+	}
 	return nil
 }
 
@@ -151,7 +185,7 @@ func (d *DelegationTokens) Tick(now time.Time) error {
 			if err := d.store.DeleteToken(sequence); err != nil {
 				return fmt.Errorf("removing expired delegation token %d: %w", sequence, err)
 			}
-			delete(d.tokens, sequence)
+			d.remove(sequence)
 		}
 	}
 	for id, k := range d.keys {
@@ -192,6 +226,9 @@ func (d *DelegationTokens) roll(now time.Time) error {
 func (d *DelegationTokens) Issue(owner, renewer, realUser string, now time.Time) (Token, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if err := d.room(owner, renewer, realUser); err != nil {
+		return Token{}, err
+	}
 	key := d.keys[d.current]
 	id := &yarnpb.YARNDelegationTokenIdentifierProto{
 		Owner: proto.String(owner), Renewer: proto.String(shortName(renewer)),
@@ -210,7 +247,7 @@ func (d *DelegationTokens) Issue(owner, renewer, realUser string, now time.Time)
 		return Token{}, fmt.Errorf("saving the delegation token of %s: %w", owner, err)
 	}
 	d.sequence++
-	d.tokens[d.sequence] = t
+	d.add(t)
 	return Token{Identifier: raw, Password: t.password, Kind: KindRMDelegation}, nil
 }
 
@@ -269,7 +306,7 @@ func (d *DelegationTokens) Cancel(t Token, caller string) error {
 	if err := d.store.DeleteToken(id.GetSequenceNumber()); err != nil {
 		return fmt.Errorf("removing delegation token %d: %w", id.GetSequenceNumber(), err)
 	}
-	delete(d.tokens, id.GetSequenceNumber())
+	d.remove(id.GetSequenceNumber())
 	return nil
 }
 

@@ -148,3 +148,38 @@ func TestAFailingStoreIssuesNothing(t *testing.T) {
 		t.Errorf("sequence %d, %v", id.GetSequenceNumber(), err)
 	}
 }
+
+func TestNobodyGetsTokensWithoutEnd(t *testing.T) {
+	d, _ := newTokens(t)
+	for _, names := range [][3]string{{strings.Repeat("a", maxTokenName+1), "r", ""}, {"a", strings.Repeat("r", maxTokenName+1), ""}, {"a", "r", strings.Repeat("u", maxTokenName+1)}} {
+		if _, err := d.Issue(names[0], names[1], names[2], start); !isClass(err, ClassAccessControl) {
+			t.Errorf("a name of %d characters: %v", maxTokenName+1, err)
+		}
+	}
+	var last Token
+	for i := range maxTokensOfOne {
+		tok, err := d.Issue("mallory", "mallory", "", start)
+		if err != nil {
+			t.Fatalf("token %d: %v", i, err)
+		}
+		last = tok
+	}
+	if _, err := d.Issue("mallory", "mallory", "", start); !isClass(err, ClassAccessControl) || !strings.Contains(err.Error(), "cancel some") {
+		t.Errorf("one more than allowed: %v", err)
+	}
+	if _, err := d.Issue("alice", "alice", "", start); err != nil {
+		t.Errorf("another owner: %v", err)
+	}
+	if err := d.Cancel(last, "mallory"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.Issue("mallory", "mallory", "", start); err != nil {
+		t.Errorf("after a cancellation: %v", err)
+	}
+	if err := d.Tick(start.Add(25 * time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	if len(d.tokens) != 0 || len(d.owned) != 0 {
+		t.Errorf("%d tokens and %d owners are left after all expired", len(d.tokens), len(d.owned))
+	}
+}
