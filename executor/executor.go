@@ -55,6 +55,7 @@ type Docker struct {
 	Privileged    bool
 	Capabilities  []string
 	Mounts        []Mount
+	Devices       []string // of the host, under the same names inside
 	Tmpfs         []string // paths
 	Ports         []string // host:container
 	ShmBytes      int64    // 0: the engine's default

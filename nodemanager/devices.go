@@ -4,11 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
 	"heddle/executor/gpu"
 	"heddle/nodemanager/device"
+	"heddle/nodemanager/plugin"
 	"heddle/yarn"
 )
 
@@ -35,7 +38,6 @@ func (n *node) openDevices(ctx context.Context) error {
 	n.usable.Store(int64(n.devices.Usable()))
 	n.total[position] = n.usable.Load()
 	n.log.Info("GPUs", "count", n.total[position], "source", d.Source, "notes", d.Notes)
-	n.noteTrouble()
 	return nil
 }
 
@@ -56,12 +58,43 @@ func gpuList(d gpu.Discovery) []device.GPU {
 	return out
 }
 
+// openPlugins starts the device framework. A program that does not answer stops the start: the cluster counts on it.
+func (n *node) openPlugins(ctx context.Context) error {
+	if !n.pluggable {
+		return nil
+	}
+	const key = "yarn.nodemanager.pluggable-device-framework.device-classes"
+	s := &plugin.Set{Log: n.log}
+	for _, program := range n.pluginPrograms {
+		p, err := plugin.Open(ctx, program, pluginTimeout, n.types)
+		if err != nil {
+			return fmt.Errorf("%s: %w", key, err)
+		}
+		if slices.ContainsFunc(s.Plugins, func(o *plugin.Plugin) bool { return o.Resource == p.Resource }) {
+			return fmt.Errorf("%s: two programs register %s", key, p.Resource)
+		}
+		s.Plugins = append(s.Plugins, p)
+		n.log.Info("device plug-in", "program", program, "resource", p.Resource)
+	}
+	if len(s.Plugins) == 0 {
+		return fmt.Errorf("yarn.nodemanager.pluggable-device-framework.enabled is true and %s names no program", key)
+	}
+	n.plugins = s
+	return nil
+}
+
+// pluginTimeout bounds each call of a device plug-in.
+const pluginTimeout = 10 * time.Second
+
 // noteTrouble puts what is wrong with devices into the log and the node's health report, when that changes.
 func (n *node) noteTrouble() (stranded map[yarn.ContainerID]string) {
 	words, stranded := n.devices.Trouble()
+	more, lost := n.plugins.Trouble()
+	words = append(words, more...)
+	maps.Copy(stranded, lost)
 	text := strings.Join(words, "; ")
 	if before := n.trouble.Swap(&text); before == nil && text != "" || before != nil && *before != text {
-		n.log.Error("GPUs that are given to nobody", "devices", words)
+		n.log.Error("devices that are given to nobody", "devices", words)
 	}
 	return stranded
 }
@@ -69,7 +102,7 @@ func (n *node) noteTrouble() (stranded map[yarn.ContainerID]string) {
 // watchDevices looks for devices that are lost, not well, or back: no container gets them, the ResourceManager
 // hears how many there are, and a container whose device is gone ends as by a fault of the platform.
 func (n *node) watchDevices(ctx context.Context) {
-	if !n.gpus {
+	if !n.gpus && n.plugins == nil {
 		return
 	}
 	n.wg.Go(func() {
@@ -87,24 +120,32 @@ func (n *node) watchDevices(ctx context.Context) {
 }
 
 func (n *node) lookAtDevices(ctx context.Context) {
+	before := n.offer()
+	if n.plugins != nil {
+		n.plugins.Look(ctx)
+	}
+	if n.gpus {
+		n.lookAtGPUs(ctx)
+	}
+	for id, what := range n.noteTrouble() {
+		if c, err := n.manager.Find(id); err == nil {
+			c.Kill(yarn.ExitAborted, what+" of this container is lost: a fault of the node, not of the application.")
+		}
+	}
+	if n.offer() != before {
+		n.link.Reregister()
+	}
+}
+
+func (n *node) lookAtGPUs(ctx context.Context) {
 	d, err := n.discover(ctx)
 	var lost *gpu.LostError
 	switch {
 	case err == nil:
 		n.devices.Update(gpuList(d))
 	case errors.As(err, &lost) && n.devices.Lose(lost.Bus):
-	default:
-		if ctx.Err() == nil {
-			n.log.Warn("GPUs could not be looked at; the last known ones count", "error", err)
-		}
-		return
+	case ctx.Err() == nil:
+		n.log.Warn("GPUs could not be looked at; the last known ones count", "error", err)
 	}
-	for id, uuid := range n.noteTrouble() {
-		if c, err := n.manager.Find(id); err == nil {
-			c.Kill(yarn.ExitAborted, "GPU "+uuid+" of this container is lost: a fault of the node, not of the application.")
-		}
-	}
-	if n.usable.Swap(int64(n.devices.Usable())) != int64(n.devices.Usable()) {
-		n.link.Reregister()
-	}
+	n.usable.Store(int64(n.devices.Usable()))
 }

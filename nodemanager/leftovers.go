@@ -6,12 +6,15 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
-	"strings"
 	"syscall"
+	"time"
 
 	"heddle/executor"
 	"heddle/yarn"
 )
+
+// leftoverPatience is how long the start waits for processes to die.
+const leftoverPatience = 30 * time.Second
 
 // endLeftovers ends processes of containers that an earlier NodeManager started and left: nobody
 // accounts for them any more. Those that are known are left alone.
@@ -23,7 +26,7 @@ func endLeftovers(ctx context.Context, localDirs []string, run executor.Executor
 			return err
 		}
 		for _, f := range files {
-			id := strings.TrimSuffix(filepath.Base(f), ".pid")
+			id := filepath.Base(filepath.Dir(f)) // a file's own name counts a container's processes
 			if c, err := yarn.ParseContainerID(id); err != nil || known(c) {
 				continue
 			}
@@ -37,6 +40,10 @@ func endLeftovers(ctx context.Context, localDirs []string, run executor.Executor
 					log.Warn("ending a container that an earlier NodeManager left", "container", id, "pid", p.PID())
 				}
 				err = errors.Join(p.Signal(ctx, syscall.SIGKILL), p.Remove(ctx))
+			}
+			for deadline := time.Now().Add(leftoverPatience); err != nil && p != nil && time.Now().Before(deadline) && ctx.Err() == nil; {
+				log.Warn("a container that an earlier NodeManager left is not gone yet", "container", id, "error", err)
+				err = p.Remove(ctx)
 			}
 			if err != nil {
 				errs = append(errs, fmt.Errorf("end leftover container %s: %w", id, err))

@@ -27,6 +27,7 @@ import (
 	"heddle/nodemanager/launch"
 	"heddle/nodemanager/localizer"
 	"heddle/nodemanager/monitor"
+	"heddle/nodemanager/plugin"
 	"heddle/nodemanager/recovery"
 	"heddle/nodemanager/service"
 	"heddle/nodemanager/shuffle"
@@ -85,6 +86,7 @@ type node struct {
 	dirs     *dirs.Set
 	dialer   *fs.Dialer
 	devices  *device.Set
+	plugins  *plugin.Set // nil unless the device framework is enabled
 	exec     *process.Executor
 	docker   *docker.Executor // nil unless it is an allowed runtime
 	local    *localizer.Localizer
@@ -127,6 +129,10 @@ func (n *node) open(ctx context.Context) error {
 	if err := n.openDevices(ctx); err != nil {
 		return err
 	}
+	if err := n.openPlugins(ctx); err != nil {
+		return err
+	}
+	n.noteTrouble()
 	if err := n.openDocker(); err != nil {
 		return err
 	}
@@ -245,7 +251,7 @@ func (n *node) openContainers() error {
 		FilesPerDir: n.filesPerDir, Journal: n.journal, Now: time.Now, Log: n.log})
 	n.onClose(n.local.Close)
 	cfg := container.Config{
-		Dirs: n.dirs, Localizer: n.local, Aux: services{n.shuffler}, Devices: n.devices, LogRetention: n.logRetention, KeepLogs: n.keepLocalLogs, Journal: n.journal,
+		Dirs: n.dirs, Localizer: n.local, Aux: services{n.shuffler}, Devices: n.devices, Plugins: n.plugins, LogRetention: n.logRetention, KeepLogs: n.keepLocalLogs, Journal: n.journal,
 		Process: n.exec, Account: n.accounts.of,
 		Node: func() yarn.NodeID { return n.id }, HTTPPort: func() int { return n.httpPort },
 		HomeDir: n.homeDir, AdminEnv: n.adminEnv, Whitelist: n.whitelist, HostEnv: environ(), Java: &launch.Java{},
@@ -308,7 +314,7 @@ func (n *node) offer() yarn.Resource {
 			total[p] = n.usable.Load()
 		}
 	}
-	return total
+	return n.plugins.Offer(total)
 }
 
 // resize is the ResourceManager's word on what the node is to offer.

@@ -77,6 +77,8 @@ type settings struct {
 	accounts             accounts
 	gpus                 bool
 	gpuInterval          time.Duration
+	pluggable            bool
+	pluginPrograms       []string
 	aclEnabled           bool
 	maxRPCLength         int
 	maxRPCConnections    int
@@ -314,6 +316,8 @@ func (s *settings) readResources(c *conf.Config) error {
 		}
 		s.gpus = true
 	}
+	const framework = "yarn.nodemanager.pluggable-device-framework."
+	s.pluggable, s.pluginPrograms = v.Bool(framework+"enabled", false), v.Strings(framework+"device-classes")
 	s.gpuInterval = max(v.Duration("yarn.nodemanager.resource-plugins.gpu.health-interval-ms", 60*second, millisecond), 10*millisecond)
 	if s.gpus && s.types.Index(yarn.GPUName) < 0 {
 		return fmt.Errorf("yarn.nodemanager.resource-plugins has %s, and the cluster does not count it: add it to yarn.resource-types in resource-types.xml", yarn.GPUName)

@@ -227,6 +227,9 @@ func limit(r *container.Resources, t *executor.Task) {
 	for _, u := range t.Docker.Ulimits {
 		r.Ulimits = append(r.Ulimits, &units.Ulimit{Name: u.Name, Soft: u.Soft, Hard: u.Hard})
 	}
+	for _, d := range t.Docker.Devices {
+		r.Devices = append(r.Devices, container.DeviceMapping{PathOnHost: d, PathInContainer: d, CgroupPermissions: "rwm"})
+	}
 	if len(t.GPUs) > 0 {
 		r.DeviceRequests = []container.DeviceRequest{{Driver: "nvidia", DeviceIDs: t.GPUs, Capabilities: [][]string{{"gpu"}}}}
 	}

@@ -235,10 +235,13 @@ func (p *process) Resize(_ context.Context, l executor.Limits) error {
 
 // Remove implements executor.Process.
 func (p *process) Remove(ctx context.Context) error {
-	for range 100 {
+	for try := 0; ; try++ {
 		left := p.everybody()
 		if len(left) == 0 {
 			break
+		}
+		if try == 100 { // a second; on a busy machine, and in the kernel's hands, dying takes time
+			return fmt.Errorf("%d processes of %s do not end yet, such as %d", len(left), p.task.ID, left[0])
 		}
 		for _, pid := range left {
 			if err := syscall.Kill(pid, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {

@@ -19,6 +19,7 @@ import (
 	"heddle/executor"
 	"heddle/nodemanager/dirs"
 	"heddle/nodemanager/localizer"
+	"heddle/nodemanager/plugin"
 	"heddle/nodemanager/recovery"
 	"heddle/statemachine"
 	"heddle/yarn"
@@ -181,6 +182,7 @@ type Container struct {
 	task        *executor.Task
 	localized   localizer.Result
 	gpus        []string
+	plugged     plugin.Grant
 	finished    time.Time
 	workDir     string
 	logDir      string

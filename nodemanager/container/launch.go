@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
@@ -90,6 +91,10 @@ func (c *Container) prepare() (*executor.Task, error) {
 	if err != nil {
 		return nil, err
 	}
+	plugged, err := cfg.Plugins.Assign(c.ctx, c.ID, resource, c.runtime())
+	if err != nil {
+		return nil, err
+	}
 	pid := filepath.Join(private, c.ID.String()+".pid")
 	if attempt > 0 { // what an earlier process noted must not count for this one
 		pid = fmt.Sprintf("%s/%s.%d.pid", private, c.ID, attempt)
@@ -97,12 +102,14 @@ func (c *Container) prepare() (*executor.Task, error) {
 	t := &executor.Task{ID: c.ID.String(), WorkDir: work, PrivateDir: private, PidFile: pid, ExitFile: pid + ".exitcode", RunAs: c.owner, GPUs: gpus, Limits: limits}
 	t.Script = filepath.Join(t.WorkDir, "launch_container.sh")
 	c.mu.Lock()
+	c.plugged = plugged
 	c.gpus, c.workDir, c.logDir = gpus, t.WorkDir, dirs.LogDir(cfg.Dirs.Log()[0], c.ID)
 	c.mu.Unlock()
 	if c.Docker() {
 		if t.Docker, err = cfg.DockerRequest(c.dockerInput(t)); err != nil {
 			return nil, err
 		}
+		t.Docker.Devices, t.Docker.Mounts = plugged.Devices, append(t.Docker.Mounts, plugged.Mounts...)
 	}
 	return t, c.writeFiles(t)
 }
@@ -132,6 +139,14 @@ func (c *Container) limits() executor.Limits {
 
 // Docker reports whether the launch context asks for a Docker container.
 func (c *Container) Docker() bool { return c.mgr.cfg.WantsDocker(c.launchContext().Env) }
+
+// runtime is how device plug-ins know the kind of a container.
+func (c *Container) runtime() string {
+	if c.Docker() {
+		return "docker"
+	}
+	return "default"
+}
 
 // DockerInput is what a container's Docker request depends on.
 type DockerInput struct {
@@ -192,7 +207,7 @@ func (c *Container) launchSpec(t *executor.Task) *launch.Spec {
 	cfg := &c.mgr.cfg
 	node := cfg.Node()
 	c.mu.Lock()
-	l, resource, r := c.spec.Launch, c.spec.Resource, c.localized
+	l, resource, r, plugged := c.spec.Launch, c.spec.Resource, c.localized, c.plugged
 	c.mu.Unlock()
 	s := &launch.Spec{
 		Container: c.ID, User: c.User, WorkDir: t.WorkDir, HomeDir: cfg.HomeDir,
@@ -203,6 +218,7 @@ func (c *Container) launchSpec(t *executor.Task) *launch.Spec {
 		Whitelist: cfg.Whitelist, AdminEnv: cfg.AdminEnv, HostEnv: cfg.HostEnv, DebugInfo: cfg.DebugInfo,
 		Extra: gpuEnv(resource, t.GPUs, cfg.Devices.Counted()),
 	}
+	maps.Copy(s.Extra, plugged.Env)
 	for _, l := range cfg.Dirs.Local() {
 		s.AppDirs = append(s.AppDirs, dirs.AppDir(l, c.User, c.ID.Attempt.Application))
 		s.UserDirs = append(s.UserDirs, dirs.UserDir(l, c.User)+"/")
@@ -237,7 +253,7 @@ func usesAddOpens(l Launch) bool {
 // gpuEnv makes processes see the assigned devices and no others.
 func gpuEnv(r yarn.Resource, gpus []string, counted bool) map[string]string {
 	if !counted {
-		return nil
+		return map[string]string{}
 	}
 	list := strings.Join(gpus, ",")
 	visible := list
@@ -374,6 +390,7 @@ func (c *Container) startCleanup() State {
 			return
 		}
 		c.mgr.cfg.Devices.Release(c.ID)
+		c.mgr.cfg.Plugins.Release(c.mgr.away, c.ID)
 		c.mgr.cfg.Localizer.Release(c.ID)
 		if c.mgr.cfg.DeleteDelay == 0 {
 			errs = append(errs, c.mgr.cfg.Dirs.RemoveWork(c.User, c.ID), private(c.ID))

@@ -15,6 +15,7 @@ import (
 	"heddle/nodemanager/dirs"
 	"heddle/nodemanager/launch"
 	"heddle/nodemanager/localizer"
+	"heddle/nodemanager/plugin"
 	"heddle/nodemanager/recovery"
 	"heddle/yarn"
 )
@@ -80,7 +81,8 @@ type Config struct {
 	Localizer    *localizer.Localizer
 	Aux          Aux
 	Devices      Devices
-	Uploader     Uploader // nil: logs stay here for LogRetention
+	Plugins      *plugin.Set // nil: none
+	Uploader     Uploader    // nil: logs stay here for LogRetention
 	LogRetention time.Duration
 	KeepLogs     bool              // also those that are uploaded
 	Journal      *recovery.Journal // nil: nothing is remembered over a restart

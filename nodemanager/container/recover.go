@@ -50,7 +50,8 @@ type savedLaunch struct {
 	WorkDir   string
 	LogDir    string
 	Localized localizer.Result
-	Attempt   int // number of this process, from 0
+	Plugged   map[string][]string // devices of plug-ins by resource
+	Attempt   int                 // number of this process, from 0
 }
 
 type savedKill struct {
@@ -93,7 +94,7 @@ func (a *app) record() recovery.Change {
 // saveLaunch is called before the process starts, so that there is none without its record.
 func (c *Container) saveLaunch(t *executor.Task) error {
 	c.mu.Lock()
-	s := savedLaunch{Task: *t, WorkDir: c.workDir, LogDir: c.logDir, Localized: c.localized, Attempt: c.turn.Attempt}
+	s := savedLaunch{Task: *t, WorkDir: c.workDir, LogDir: c.logDir, Localized: c.localized, Plugged: c.plugged.Held, Attempt: c.turn.Attempt}
 	c.mu.Unlock()
 	s.Task.RunAs = nil
 	return c.mgr.cfg.Journal.Save(recovery.Put(partKey(c.ID, partLaunch), s))
@@ -289,6 +290,7 @@ func (c *Container) resume() {
 	c.mu.Unlock()
 	if s.launch != nil {
 		c.mgr.cfg.Devices.Restore(c.ID, c.gpus)
+		c.mgr.cfg.Plugins.Restore(c.ID, s.launch.Plugged)
 		for _, l := range c.launches() {
 			c.mgr.cfg.Localizer.Hold(c.request(l))
 		}

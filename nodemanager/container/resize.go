@@ -52,7 +52,7 @@ func (c *Container) updatable(u Update) error {
 	if has := c.spec.Grant.Version; u.Version <= has {
 		return fmt.Errorf("Container %s has update version [%d] >= requested version [%d]", c.ID, has, u.Version) //nolint:revive // Hadoop's text
 	}
-	if !c.mgr.cfg.Devices.Same(c.spec.Resource, u.Resource) {
+	if !c.mgr.cfg.Devices.Same(c.spec.Resource, u.Resource) || !c.mgr.cfg.Plugins.Same(c.spec.Resource, u.Resource) {
 		return fmt.Errorf("container %s keeps its devices while it runs: ask for a new container to have others", c.ID)
 	}
 	return nil

@@ -24,6 +24,7 @@ type GPU struct {
 
 // Set owns the assignments. It is safe for concurrent use.
 type Set struct {
+	kind     string
 	position int // of yarn.io/gpu in resource vectors; negative: this node counts no GPUs
 
 	mu    sync.Mutex // guards everything below
@@ -33,8 +34,11 @@ type Set struct {
 
 // New returns a Set of these devices. position is where resource vectors have their number,
 // negative when the node does not count GPUs.
-func New(position int, gpus []GPU) *Set {
-	return &Set{position: position, gpus: gpus, owner: map[string]yarn.ContainerID{}}
+func New(position int, gpus []GPU) *Set { return NewOf("GPU", position, gpus) }
+
+// NewOf is New for devices of another kind.
+func NewOf(kind string, position int, devices []GPU) *Set {
+	return &Set{kind: kind, position: position, gpus: devices, owner: map[string]yarn.ContainerID{}}
 }
 
 // Counted reports whether the node counts GPUs, so that containers see only what they were given.
@@ -64,7 +68,7 @@ func (s *Set) Assign(c yarn.ContainerID, r yarn.Resource) ([]string, error) {
 	}
 	want := int(r[s.position]) - len(own)
 	if want > len(free) {
-		return nil, fmt.Errorf("%d GPUs were granted to %s, and only %d of the node's %d are free", r[s.position], c, len(free), len(s.gpus))
+		return nil, fmt.Errorf("%d %ss were granted to %s, and only %d of the node's %d are free", r[s.position], s.kind, c, len(free), len(s.gpus))
 	}
 	for _, id := range free[:max(want, 0)] {
 		s.owner[id] = c
@@ -80,6 +84,19 @@ func (s *Set) Restore(c yarn.ContainerID, uuids []string) {
 	for _, id := range uuids {
 		s.owner[id] = c
 	}
+}
+
+// Of lists a container's devices.
+func (s *Set) Of(c yarn.ContainerID) (uuids []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for id, holder := range s.owner {
+		if holder == c {
+			uuids = append(uuids, id)
+		}
+	}
+	slices.Sort(uuids)
+	return uuids
 }
 
 // Release frees a container's devices.
@@ -156,11 +173,11 @@ func (s *Set) Trouble() (words []string, stranded map[yarn.ContainerID]string) {
 		if g.Lost {
 			why = "it is lost"
 			if c, taken := s.owner[g.UUID]; taken {
-				stranded[c] = g.UUID
+				stranded[c] = s.kind + " " + g.UUID
 			}
 		}
 		if why != "" {
-			words = append(words, fmt.Sprintf("GPU %d (%s): %s", g.Index, g.UUID, why))
+			words = append(words, fmt.Sprintf("%s %d (%s): %s", s.kind, g.Index, g.UUID, why))
 		}
 	}
 	return words, stranded

@@ -25,7 +25,7 @@ func TestADeviceHasOneOwnerUntilItIsReleased(t *testing.T) {
 	if n := s.Usable(); n != 1 {
 		t.Errorf("%d usable", n)
 	}
-	if words, stranded := s.Trouble(); len(words) != 1 || stranded[c(1)] != "a" || len(stranded) != 1 {
+	if words, stranded := s.Trouble(); len(words) != 1 || stranded[c(1)] != "GPU a" || len(stranded) != 1 {
 		t.Errorf("%q, %v", words, stranded)
 	}
 	s.Release(c(1))
@@ -57,7 +57,7 @@ func TestADeviceThatIsNotWellIsGivenToNobody(t *testing.T) {
 		t.Error("a place of the bus was mistaken")
 	}
 	words, stranded := s.Trouble()
-	if !slices.Equal(words, []string{"GPU 0 (a): 3 errors", "GPU 1 (b): it is lost"}) || stranded[yarn.ContainerID{ID: 'b'}] != "b" || s.Usable() != 1 {
+	if !slices.Equal(words, []string{"GPU 0 (a): 3 errors", "GPU 1 (b): it is lost"}) || stranded[yarn.ContainerID{ID: 'b'}] != "GPU b" || s.Usable() != 1 {
 		t.Errorf("%q, %v, %d usable", words, stranded, s.Usable())
 	}
 }

@@ -275,14 +275,20 @@ func TestAnEarlierNodesContainersAreEndedAtTheStart(t *testing.T) {
 	if err := os.Chmod(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	first := Start(t, Options{Dir: dir})
+	first := Start(t, Options{Dir: dir, Site: quick})
 	am := first.AM(t, "alice", 1)
 	id := am.Start(t, Launch{Commands: []string{"sleep 1000"}})
 	am.Running(t, id)
+	// another one, whose process is not its first
+	retried := am.Start(t, Launch{Commands: []string{counted + "if [ -e here ]; then exec sleep 1000; fi; touch here; exit 3"},
+		Retry: &yarnpb.ContainerRetryContextProto{RetryPolicy: yarnpb.ContainerRetryPolicyProto_RETRY_ON_ALL_ERRORS.Enum(), MaxRetries: new(int32(1))}})
+	am.Logged(t, retried, "starts", "started\nstarted\n")
 	// the second finds the first one's files as after a kill -9: the first still holds its container
 	second := Start(t, Options{Dir: dir})
-	if p := processesOf(t, id); len(p) > 0 {
-		t.Errorf("the leftover lives on: %v", p)
+	for _, id := range []yarn.ContainerID{id, retried} {
+		if p := processesOf(t, id); len(p) > 0 {
+			t.Errorf("the leftover lives on: %v", p)
+		}
 	}
 	if !strings.Contains(second.Log.String(), "ending a container that an earlier NodeManager left") {
 		t.Error("nothing was said about it")

@@ -58,7 +58,6 @@ var Refusals = []Refusal{
 	{"yarn.nodemanager.aux-services.manifest.enabled", nmOnly, off, "auxiliary services are Java classes", setItTo},
 	{"yarn.nodemanager.amrmproxy.enabled", nmOnly, off, "the proxy is not built", setItTo},
 	{"yarn.nodemanager.distributed-scheduling.enabled", nmOnly, off, "opportunistic containers are not built", setItTo},
-	{"yarn.nodemanager.pluggable-device-framework.enabled", nmOnly, off, "device plug-ins are Java classes", setItTo},
 	{fileFormats, nmOnly, []string{"TFile"}, "logs are written as TFiles, which readers of other formats alone would not find", "add TFile to the list"},
 	{"mapreduce.shuffle.ssl.enabled", nmOnly, off, "map outputs are not encrypted on their way", setItTo},
 }
