@@ -45,7 +45,7 @@ func crowded(t testing.TB, n int32) http.Handler {
 		t.Fatal(err)
 	}
 	now := time.Now().UnixMilli()
-	var rec core.Recovered
+	rec := core.Recovered{Attempts: map[yarn.ApplicationID][]core.AttemptRecord{}}
 	for i := range n {
 		app := core.AppRecord{Submission: core.Submission{ID: yarn.ApplicationID{ClusterTimestamp: 1, ID: i + 1}, Name: fmt.Sprintf("word count %d", i), User: fmt.Sprintf("user%d", i%50),
 			Queue: "default", Type: "MAPREDUCE", Tags: []string{"nightly"}, Unmanaged: true, SubmitTime: now}, Start: now}
@@ -53,6 +53,12 @@ func crowded(t testing.TB, n int32) http.Handler {
 			app.Final, app.State, app.Finish = true, yarn.AppFinished, now+60_000
 		}
 		rec.Apps = append(rec.Apps, app)
+	}
+	if n > 1 { // the second has failed often
+		id := rec.Apps[1].Submission.ID
+		for i := range int32(3000) {
+			rec.Attempts[id] = append(rec.Attempts[id], core.AttemptRecord{ID: yarn.AttemptID{Application: id, Attempt: i + 1}, Start: now, Finish: now + int64(i), Final: true, State: yarn.AttemptFailed, FinalStatus: yarn.FinalFailed})
+		}
 	}
 	log := slog.New(slog.DiscardHandler)
 	c := core.New(core.Config{ClusterTimestamp: 1, MaxAttempts: 1, MaxCompleted: 100_000, AMExpiry: time.Hour, NodeExpiry: time.Hour}, sched, records.None{}, noLaunches{}, time.Now, log)

@@ -56,7 +56,9 @@ func (w *Web) appPage(r *http.Request) (pages.Page, error) {
 	if d.Timeline, err = w.timeline(r.Context(), v, now); err != nil {
 		return pages.Page{}, err
 	}
-	d.Attempts = pages.Make("Attempts", "No attempt yet.", pages.ReadList(r), w.attemptColumns(v, now), v.Attempts)
+	newestFirst := slices.Clone(v.Attempts)
+	slices.Reverse(newestFirst)
+	d.Attempts = pages.Make("Attempts", "No attempt yet.", pages.ReadList(r), w.attemptColumns(v, now), newestFirst)
 	return pages.Page{Title: v.ID.String(), Active: pathApps, Parents: []pages.Link{{Title: "Applications", Path: pathApps}}, Data: d}, nil
 }
 
@@ -118,8 +120,12 @@ func steps(v *core.AppView) []step {
 	return known
 }
 
-// timelineRows bounds the containers of each kind, live and ended, on a timeline.
-const timelineRows = 60
+// timelineRows bounds the containers of each kind, live and ended, on a timeline, and timelineAttempts the attempts, of
+// which the last are shown.
+const (
+	timelineRows     = 60
+	timelineAttempts = 20
+)
 
 // timeline shows the application, its attempts and below each its containers.
 func (w *Web) timeline(ctx context.Context, v *core.AppView, now int64) (pages.Timeline, error) {
@@ -160,8 +166,10 @@ func (w *Web) timeline(ctx context.Context, v *core.AppView, now int64) (pages.T
 	if len(ended) > timelineRows {
 		ended, t.More = ended[:timelineRows], max(0, v.Allocated-v.Running-timelineRows)
 	}
-	for i := range v.Attempts {
-		a := &v.Attempts[i]
+	earlier := max(0, len(v.Attempts)-timelineAttempts)
+	t.More += earlier
+	for i := range v.Attempts[earlier:] {
+		a := &v.Attempts[earlier+i]
 		t.Rows = append(t.Rows, pages.Stretch{Name: "Attempt " + strconv.Itoa(int(a.ID.Attempt)), Path: attemptPath(a.ID), Note: a.State.String(), Parts: attemptParts(a, class)})
 		for j := len(ended) - 1; j >= 0; j-- {
 			if e := &ended[j]; e.ID.Attempt == a.ID {

@@ -53,6 +53,10 @@ func TestALongListComesInPages(t *testing.T) {
 	if body := open(t, h, "/cluster/apps?states=FINISHED&sort=-took&page=1&q=count", 200); !strings.Contains(body, "?q=count&amp;sort=user&amp;states=FINISHED") {
 		t.Error("a click on a head forgets the filter")
 	}
+	if body := open(t, h, "/cluster/app/application_1_0002", 200); strings.Count(body, `href="/cluster/appattempt/`) != timelineAttempts+50 || !strings.Contains(body, "2 980 more are not shown here.") ||
+		!strings.Contains(body, "1 to 50 of 3 000") {
+		t.Errorf("the page of an application with 3,000 attempts has %d links to them", strings.Count(body, `href="/cluster/appattempt/`))
+	}
 	if body := open(t, h, "/cluster", 200); len(ids.FindAllString(body, -1)) != shownFirst {
 		t.Error("the first page shows other than the newest few")
 	}
