@@ -257,6 +257,9 @@ func (c *conn) refuseVersion(peer int8) error {
 // nextFrame reads a frame and its header; payload is valid until the next call.
 func (c *conn) nextFrame(limit int) (h requestHeader, payload []byte, err error) {
 	frame, err := c.frames.next(limit)
+	if errors.Is(err, errNoRoom) {
+		err = c.fatal(callFatal, -1, fatal(FatalUnknown, ClassRetriable, "%v", err))
+	}
 	if err != nil {
 		return h, nil, err
 	}
