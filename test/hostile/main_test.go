@@ -72,7 +72,12 @@ func start(t *testing.T, nm cluster.Kind, site map[string]string, before ...stri
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(c.Stop)
+	t.Cleanup(func() {
+		c.Stop()
+		if t.Failed() {
+			t.Log(c.Logs())
+		}
+	})
 	return c
 }
 
