@@ -149,11 +149,7 @@ func (u *Uploader) upload(app container.FinishedApp, chosen []container.Finished
 // for most applications, and each question costs the NameNode.
 func (u *Uploader) makeDirs(fsys fs.FileSystem, layout logs.Layout, app container.FinishedApp) error {
 	all := layout.Dirs(app.User, app.ID)
-	last := all[len(all)-1]
-	if _, err := fsys.Stat(last); !errors.Is(err, iofs.ErrNotExist) {
-		return err
-	}
-	if fsys.Mkdir(last, logs.DirMode) == nil {
+	if err := fsys.Mkdir(all[len(all)-1], logs.DirMode); err == nil || errors.Is(err, iofs.ErrExist) {
 		return nil
 	}
 	for _, d := range all {

@@ -390,3 +390,71 @@ func TestAnUploadWaitsForItsFileSystem(t *testing.T) {
 type writerFunc func([]byte)
 
 func (f writerFunc) Write(p []byte) (int, error) { f(p); return len(p), nil }
+
+// counting counts the operations that a NameNode would be asked for.
+type counting struct {
+	fs.FileSystem
+	ops *[]string
+}
+
+func (c counting) note(op string) { *c.ops = append(*c.ops, op) }
+
+func (c counting) Stat(p string) (fs.Info, error) { c.note("stat"); return c.FileSystem.Stat(p) }
+func (c counting) List(p string) ([]fs.Info, error) {
+	c.note("list")
+	return c.FileSystem.List(p)
+}
+func (c counting) Create(p string, mode uint32) (io.WriteCloser, error) {
+	c.note("create")
+	return c.FileSystem.Create(p, mode)
+}
+func (c counting) Mkdir(p string, mode uint32) error {
+	c.note("mkdir")
+	return c.FileSystem.Mkdir(p, mode)
+}
+func (c counting) MkdirAll(p string, mode uint32) error {
+	c.note("mkdirs")
+	return c.FileSystem.MkdirAll(p, mode)
+}
+func (c counting) Rename(a, b string) error { c.note("rename"); return c.FileSystem.Rename(a, b) }
+func (c counting) Remove(p string) error    { c.note("remove"); return c.FileSystem.Remove(p) }
+func (c counting) Chmod(p string, mode uint32) error {
+	c.note("chmod")
+	return c.FileSystem.Chmod(p, mode)
+}
+
+type countingDialer struct {
+	fs.Dialer
+	ops []string
+}
+
+func (d *countingDialer) Open(uri, user string) (fs.FileSystem, string, error) {
+	f, p, err := d.Dialer.Open(uri, user)
+	return counting{f, &d.ops}, p, err
+}
+
+// After a user's first application an upload costs three operations of the file system, however many
+// containers and files it has.
+func TestAnUploadCostsFewOperations(t *testing.T) {
+	b := newBench(t)
+	d := &countingDialer{}
+	b.cfg.Dialer = d
+	var all []container.FinishedContainer
+	for n := int64(1); n <= 20; n++ {
+		b.log(t, cid(n), "stdout", "o")
+		b.log(t, cid(n), "stderr", "e")
+		all = append(all, container.FinishedContainer{ID: cid(n)})
+	}
+	if err := b.Upload(t.Context(), finished(container.LogContext{}, all[0])); err != nil {
+		t.Fatal(err)
+	}
+	d.ops = nil
+	next := finished(container.LogContext{}, all...)
+	next.ID.ID += 10000 // another application of the same bucket
+	if err := b.Upload(t.Context(), next); err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{"mkdir", "create", "rename"}; !slices.Equal(d.ops, want) {
+		t.Errorf("operations: %v, want %v", d.ops, want)
+	}
+}
