@@ -70,6 +70,8 @@ func run(ctx context.Context, m *testing.M) (int, error) {
 	defer shared.main.Stop()
 	code := m.Run()
 	if code == 0 && os.Getenv("HEDDLE_INTEROP_KEEP") == "" {
+		shared.main.Stop() // first: daemons that still write make the removal fail
+		shared.hdfs.Stop()
 		return code, os.RemoveAll(shared.dir)
 	}
 	fmt.Fprintln(os.Stderr, "interop: logs and data are kept in", shared.dir)
