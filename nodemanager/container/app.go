@@ -160,12 +160,12 @@ func (m *Manager) uploadLogs(f FinishedApp) {
 
 // logsUploaded removes the local files of logs that are where they belong.
 func (m *Manager) logsUploaded(id yarn.ApplicationID) {
-	r := LogReport{App: id, State: LogSucceeded}
 	// both before the ResourceManager hears of it, so that the next NodeManager says the same
-	if err := m.cfg.Journal.Save(recovery.Put(keyUploaded+id.String(), true), recovery.Put(keyReport+id.String(), savedReport{LogReport: r})); err != nil {
-		m.cfg.Log.Warn("that logs were uploaded is not remembered", "application", id, "error", err)
-	}
-	m.report(r)
+	m.reportSaved(LogReport{App: id, State: LogSucceeded}, func(report recovery.Change) {
+		if err := m.cfg.Journal.Save(recovery.Put(keyUploaded+id.String(), true), report); err != nil {
+			m.cfg.Log.Warn("that logs were uploaded is not remembered", "application", id, "error", err)
+		}
+	})
 	if m.cfg.KeepLogs {
 		return
 	}

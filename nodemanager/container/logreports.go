@@ -1,6 +1,7 @@
 package container
 
 import (
+	"maps"
 	"time"
 
 	"heddle/nodemanager/recovery"
@@ -35,6 +36,7 @@ type logReports struct {
 	journal *recovery.Journal
 	now     func() time.Time
 	due     []LogReport
+	coming  map[yarn.ApplicationID]bool // whose last report is in the journal and not yet due
 	told    map[yarn.ApplicationID]savedReport
 }
 
@@ -46,6 +48,7 @@ type savedReport struct {
 
 func (l *logReports) add(r LogReport) {
 	l.due = append(l.due, r)
+	delete(l.coming, r.App)
 	l.journal.Note(recovery.Put(keyReport+r.App.String(), savedReport{LogReport: r}))
 }
 
@@ -56,7 +59,7 @@ func (l *logReports) acknowledge(n int) {
 		return
 	}
 	now := l.now()
-	due := map[yarn.ApplicationID]bool{}
+	due := maps.Clone(l.coming) // of which the journal has more than what is acknowledged
 	for _, r := range l.due[n:] {
 		due[r.App] = true
 	}
@@ -87,6 +90,16 @@ func (l *logReports) recover() error {
 		}
 		return nil
 	})
+}
+
+// reportSaved reports what save makes durable first, together with something else; an earlier report that is acknowledged
+// meanwhile does not take its place in the journal.
+func (m *Manager) reportSaved(r LogReport, save func(recovery.Change)) {
+	m.mu.Lock()
+	m.reports.coming[r.App] = true
+	m.mu.Unlock()
+	save(recovery.Put(keyReport+r.App.String(), savedReport{LogReport: r}))
+	m.report(r)
 }
 
 func (m *Manager) report(r LogReport) {

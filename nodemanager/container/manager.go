@@ -146,7 +146,7 @@ type Counts struct{ Launched, Completed, Failed, Killed atomic.Int64 }
 func NewManager(cfg Config) *Manager {
 	m := &Manager{cfg: cfg, news: make(chan struct{}, 1), closed: make(chan struct{}), apps: map[yarn.ApplicationID]*app{},
 		containers: map[yarn.ContainerID]*Container{}, removed: map[yarn.ContainerID]time.Time{},
-		reports: logReports{journal: cfg.Journal, now: cfg.Now, told: map[yarn.ApplicationID]savedReport{}}}
+		reports: logReports{journal: cfg.Journal, now: cfg.Now, coming: map[yarn.ApplicationID]bool{}, told: map[yarn.ApplicationID]savedReport{}}}
 	m.ctx, m.stop = context.WithCancel(context.Background())
 	m.away, m.leave = context.WithCancel(context.Background())
 	return m

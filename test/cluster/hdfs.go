@@ -9,17 +9,18 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"syscall"
 	"time"
 
 	"heddle/hadoop/fs"
 )
 
-// HDFS is a real NameNode and DataNode.
+// HDFS is a real NameNode with DataNodes.
 type HDFS struct {
 	dir      string
 	port     int
 	name     *process
-	data     *process
+	data     []*process
 	settings map[string]string
 }
 
@@ -33,16 +34,20 @@ func (h *HDFS) Get(key string) (string, bool) {
 }
 
 // StartHDFS formats and starts a NameNode and a DataNode under dir, and makes /user and /tmp/logs open to all.
-func StartHDFS(ctx context.Context, dir string) (*HDFS, error) {
+func StartHDFS(ctx context.Context, dir string) (*HDFS, error) { return StartReplicated(ctx, dir, 1) }
+
+// StartReplicated is StartHDFS with several DataNodes, on each of which a file must be before it is complete.
+func StartReplicated(ctx context.Context, dir string, dataNodes int) (*HDFS, error) {
 	jars, err := Jars()
 	if err != nil {
 		return nil, err
 	}
-	ports, err := freePorts("nn", "nnweb", "dn", "dnweb", "dnipc")
+	ports, err := freePorts("nn", "nnweb")
 	if err != nil {
 		return nil, err
 	}
 	h := &HDFS{dir: dir, port: ports["nn"]}
+	copies := strconv.Itoa(dataNodes)
 	conf := filepath.Join(dir, "conf")
 	for _, d := range []string{"webapps/hdfs", "webapps/datanode"} { // the daemons want these on the class path, empty is enough
 		if err := os.MkdirAll(filepath.Join(conf, d), 0o755); err != nil {
@@ -50,13 +55,12 @@ func StartHDFS(ctx context.Context, dir string) (*HDFS, error) {
 		}
 	}
 	h.settings = map[string]string{
-		"fs.defaultFS": h.URI(), "hadoop.tmp.dir": filepath.Join(dir, "tmp"), "dfs.replication": "1",
+		"fs.defaultFS": h.URI(), "hadoop.tmp.dir": filepath.Join(dir, "tmp"), "dfs.replication": copies,
 	}
 	local := func(name string) string { return "127.0.0.1:" + strconv.Itoa(ports[name]) }
 	err = WriteXML(filepath.Join(conf, "hdfs-site.xml"), map[string]string{
-		"dfs.replication": "1", "dfs.namenode.http-address": local("nnweb"),
-		"dfs.namenode.name.dir": filepath.Join(dir, "name"), "dfs.datanode.data.dir": filepath.Join(dir, "data"),
-		"dfs.datanode.address": local("dn"), "dfs.datanode.http.address": local("dnweb"), "dfs.datanode.ipc.address": local("dnipc"),
+		"dfs.replication": copies, "dfs.namenode.replication.min": copies, "dfs.namenode.http-address": local("nnweb"), "dfs.namenode.name.dir": filepath.Join(dir, "name"),
+		"dfs.datanode.address": "127.0.0.1:0", "dfs.datanode.http.address": "127.0.0.1:0", "dfs.datanode.ipc.address": "127.0.0.1:0",
 	})
 	if err == nil {
 		err = WriteXML(filepath.Join(conf, "core-site.xml"), h.settings)
@@ -67,14 +71,14 @@ func StartHDFS(ctx context.Context, dir string) (*HDFS, error) {
 	if err != nil {
 		return nil, fmt.Errorf("preparing HDFS: %w", err)
 	}
-	if err := h.start(ctx, conf+":"+jars+"/*"); err != nil {
+	if err := h.start(ctx, conf+":"+jars+"/*", dataNodes); err != nil {
 		h.Stop()
 		return nil, err
 	}
 	return h, nil
 }
 
-func (h *HDFS) start(ctx context.Context, classPath string) error {
+func (h *HDFS) start(ctx context.Context, classPath string, dataNodes int) error {
 	const nameNode = "org.apache.hadoop.hdfs.server.namenode.NameNode"
 	format := javaCommand(classPath, nameNode, "-format", "-nonInteractive", "-force")
 	if out, err := exec.CommandContext(ctx, format[0], format[1:]...).CombinedOutput(); err != nil {
@@ -84,10 +88,26 @@ func (h *HDFS) start(ctx context.Context, classPath string) error {
 	if h.name, err = start("namenode", filepath.Join(h.dir, "namenode.log"), nil, javaCommand(classPath, nameNode)...); err != nil {
 		return err
 	}
-	if h.data, err = start("datanode", filepath.Join(h.dir, "datanode.log"), nil, javaCommand(classPath, "org.apache.hadoop.hdfs.server.datanode.DataNode")...); err != nil {
-		return err
+	for i := range dataNodes {
+		name := "datanode" + strconv.Itoa(i)
+		command := javaCommand(classPath, "org.apache.hadoop.hdfs.server.datanode.DataNode", "-Ddfs.datanode.data.dir="+filepath.Join(h.dir, name))
+		p, err := start(name, filepath.Join(h.dir, name+".log"), nil, command...)
+		if err != nil {
+			return err
+		}
+		h.data = append(h.data, p)
 	}
-	return h.data.await(ctx, time.Minute, "take a file", h.writable)
+	return h.data[0].await(ctx, time.Minute, "take a file", h.writable)
+}
+
+// Freeze stops a DataNode's process, and Thaw lets it go on.
+func (h *HDFS) Freeze(dataNode int) error {
+	return syscall.Kill(h.data[dataNode].cmd.Process.Pid, syscall.SIGSTOP)
+}
+
+// Thaw is the end of Freeze.
+func (h *HDFS) Thaw(dataNode int) error {
+	return syscall.Kill(h.data[dataNode].cmd.Process.Pid, syscall.SIGCONT)
 }
 
 func (h *HDFS) writable() error {
@@ -125,8 +145,10 @@ func (h *HDFS) Open(user string) (fs.FileSystem, error) {
 	return files, err
 }
 
-// Stop ends both daemons.
+// Stop ends all daemons.
 func (h *HDFS) Stop() {
-	h.data.stop()
+	for _, d := range h.data {
+		d.stop()
+	}
 	h.name.stop()
 }

@@ -272,3 +272,68 @@ func TestARunningJobDoesNotNoticeItsKilledNodeManager(t *testing.T) {
 		t.Errorf("attempts: %+v, %v", attempts, err)
 	}
 }
+
+// A DataNode hangs while logs are uploaded, and a file is complete only when both DataNodes have it: the upload waits, and no
+// line is lost (colinmarc/hdfs#61, #235).
+func TestLogsOutliveAHangingDataNode(t *testing.T) {
+	ctx := limited(t, 4*time.Minute)
+	dir, err := os.MkdirTemp(shared.dir, "hdfs-of-two-")
+	if err == nil {
+		err = os.Chmod(dir, 0o755)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	h, err := cluster.StartReplicated(ctx, dir, 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer h.Stop()
+	o := shared.options("hanging-datanode", shared.rm, shared.nm)
+	o.HDFS = h
+	c, err := cluster.Start(ctx, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Stop()
+	written := filepath.Join(o.Dir, "written")
+	frozen := make(chan error, 1)
+	go func() {
+		for ctx.Err() == nil {
+			if _, err := os.Stat(written); err == nil {
+				break
+			}
+			time.Sleep(20 * time.Millisecond)
+		}
+		frozen <- h.Freeze(1)
+	}()
+	const lines = 20000
+	script := filepath.Join(o.Dir, "lines.sh")
+	if err := os.WriteFile(script, fmt.Appendf(nil, "seq -f 'line-%%.0f of the log' %d; touch %s; sleep 2\n", lines, written), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	run, err := c.Shell(ctx, "", "-shell_command", "sh "+script, "-num_containers", "1", "-container_memory", "256", "-master_memory", "300")
+	ranWell(t, run, err, "Application completed successfully")
+	if err := <-frozen; err != nil {
+		t.Fatal(err)
+	}
+	app := applicationID.FindString(run.Out)
+	time.Sleep(5 * time.Second) // the upload is on its way, and cannot end
+	var a struct {
+		App struct{ LogAggregationStatus string }
+	}
+	if err := c.GetJSON("/ws/v1/cluster/apps/"+app, &a); err != nil || a.App.LogAggregationStatus == "SUCCEEDED" {
+		t.Errorf("while a DataNode hangs the upload is %s, %v", a.App.LogAggregationStatus, err)
+	}
+	if err := h.Thaw(1); err != nil {
+		t.Fatal(err)
+	}
+	aggregated(t, c, app)
+	logs, err := c.Java(ctx, "", cluster.LogsCLI, "-applicationId", app)
+	ranWell(t, logs, err)
+	for i := 1; i <= lines; i++ {
+		if !strings.Contains(logs.Out, fmt.Sprintf("\nline-%d of the log\n", i)) {
+			t.Fatalf("line %d is lost", i)
+		}
+	}
+}
