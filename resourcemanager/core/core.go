@@ -73,6 +73,7 @@ type Core struct {
 	recovered  map[yarn.NodeID][]*attempt // AMs of before the restart whose nodes have not registered yet
 	completed  []yarn.ApplicationID       // in order of finishing
 	grantTimes []expiring                 // in order of granting
+	ticked     time.Time                  // the last tick, with its monotonic reading
 	departed   []departure                // the earliest first, some of nodes that are back
 	growTimes  []growth                   // in order of granting
 	nextApp    atomic.Int32
@@ -245,6 +246,7 @@ func (c *Core) place() bool {
 
 // tick looks for what has expired.
 func (c *Core) tick() {
+	c.checkClock()
 	now := c.now()
 	c.nodeSessions.Range(func(_, v any) bool {
 		s := v.(*NodeSession)
