@@ -7,6 +7,18 @@ import (
 	"heddle/hadoop/security"
 )
 
+// steps makes allocate calls that follow one another.
+func (p peer) steps() func(*yarnpb.AllocateRequestProto) *yarnpb.AllocateResponseProto {
+	last := int32(0)
+	return func(req *yarnpb.AllocateRequestProto) *yarnpb.AllocateResponseProto {
+		p.t.Helper()
+		req.ResponseId, req.Progress = new(last), new(float32(0.1))
+		resp := call[yarnpb.AllocateResponseProto](p, "allocate", req)
+		last = resp.GetResponseId()
+		return resp
+	}
+}
+
 // Containers are made larger when their node has room, and smaller at once; the AM gets a new token of a higher
 // version, the node is told of decreases, and what cannot be is told with Hadoop's reasons.
 func TestContainersChangeSize(t *testing.T) {
@@ -14,14 +26,7 @@ func TestContainersChangeSize(t *testing.T) {
 	n := r.node("127.0.0.1", 4096, nil)
 	am, _ := r.master("alice", nil)
 	am.register()
-	last := int32(0)
-	step := func(req *yarnpb.AllocateRequestProto) *yarnpb.AllocateResponseProto {
-		t.Helper()
-		req.ResponseId, req.Progress = new(last), new(float32(0.1))
-		resp := call[yarnpb.AllocateResponseProto](am, "allocate", req)
-		last = resp.GetResponseId()
-		return resp
-	}
+	step := am.steps()
 	got := step(&yarnpb.AllocateRequestProto{Ask: []*yarnpb.ResourceRequestProto{anywhere(3, 1024)}}).GetAllocatedContainers()
 	if len(got) != 3 {
 		t.Fatalf("%d containers", len(got))
@@ -92,14 +97,7 @@ func TestAnIncreaseIsConfirmedByItsNode(t *testing.T) {
 	n := r.node("127.0.0.1", 8192, nil)
 	am, _ := r.master("alice", nil)
 	am.register()
-	last := int32(0)
-	step := func(req *yarnpb.AllocateRequestProto) *yarnpb.AllocateResponseProto {
-		t.Helper()
-		req.ResponseId, req.Progress = new(last), new(float32(0.1))
-		resp := call[yarnpb.AllocateResponseProto](am, "allocate", req)
-		last = resp.GetResponseId()
-		return resp
-	}
+	step := am.steps()
 	var up []*yarnpb.UpdateContainerRequestProto
 	var run []*yarnpb.ContainerStatusProto
 	for _, c := range step(&yarnpb.AllocateRequestProto{Ask: []*yarnpb.ResourceRequestProto{anywhere(2, 1024)}}).GetAllocatedContainers() {

@@ -49,14 +49,24 @@ func (c *Container) Rollback() error {
 
 // Commit makes the last re-initialization final.
 func (c *Container) Commit() error {
-	c.mu.Lock()
-	err := c.ready("COMMIT")
-	back := c.turn.Back
-	if err == nil && back == nil {
-		err = errors.New("Nothing to Commit !!") //nolint:revive // Hadoop's text
-	}
-	if err == nil {
+	return c.alterTurn("COMMIT", func() (undo func(), err error) {
+		back := c.turn.Back
+		if back == nil {
+			return nil, errors.New("Nothing to Commit !!") //nolint:revive // Hadoop's text
+		}
 		c.turn.Back = nil
+		return func() { c.turn.Back = back }, nil
+	})
+}
+
+// alterTurn lets alter change the turn, where the operation may be now, and saves it. Where that fails it is undone. Both
+// functions are called with the lock held.
+func (c *Container) alterTurn(operation string, alter func() (undo func(), err error)) error {
+	c.mu.Lock()
+	err := c.ready(operation)
+	var undo func()
+	if err == nil {
+		undo, err = alter()
 	}
 	c.mu.Unlock()
 	if err != nil {
@@ -65,7 +75,7 @@ func (c *Container) Commit() error {
 	if err := c.saveTurn(); err != nil {
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		c.turn.Back = back
+		undo()
 		return err
 	}
 	return nil
@@ -73,23 +83,15 @@ func (c *Container) Commit() error {
 
 // begin remembers a change, which is done when this has returned or a later NodeManager has it.
 func (c *Container) begin(operation string, what func() (*change, error)) error {
-	c.mu.Lock()
-	err := c.ready(operation)
 	var ch *change
-	if err == nil {
+	err := c.alterTurn(operation, func() (undo func(), err error) {
 		ch, err = what()
-	}
-	if err == nil {
-		c.turn.Change = ch
-	}
-	c.mu.Unlock()
+		if err == nil {
+			c.turn.Change = ch
+		}
+		return func() { c.turn.Change = nil }, err
+	})
 	if err != nil {
-		return err
-	}
-	if err := c.saveTurn(); err != nil {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		c.turn.Change = nil
 		return err
 	}
 	c.mgr.wg.Go(func() { c.prepareChange(ch) })

@@ -147,28 +147,16 @@ func (s *Service) update(p *commonpb.TokenProto, nm *yarnpb.NMTokenIdentifierPro
 }
 
 func (s *Service) getLocalizationStatuses(ctx context.Context, req *yarnpb.GetLocalizationStatusesRequestProto) (*yarnpb.GetLocalizationStatusesResponseProto, error) {
-	_, attempt, err := caller(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if err := tooMany(len(req.GetContainerId())); err != nil {
-		return nil, err
-	}
 	resp := &yarnpb.GetLocalizationStatusesResponseProto{}
-	for _, p := range req.GetContainerId() {
-		id := wire.ContainerIDFrom(p)
-		c, err := s.find(attempt, id)
-		if err != nil {
-			resp.FailedRequests = append(resp.FailedRequests, failure(id, err))
-			continue
-		}
+	failed, err := s.each(ctx, req.GetContainerId(), func(p *yarnpb.ContainerIdProto, c *container.Container) {
 		list := &yarnpb.ContainerLocalizationStatusesProto{ContainerId: p}
 		for _, l := range c.Localizations() {
 			list.LocalizationStatuses = append(list.LocalizationStatuses, localizationProto(l))
 		}
 		resp.CntnLocalizationStatuses = append(resp.CntnLocalizationStatuses, list)
-	}
-	return resp, nil
+	})
+	resp.FailedRequests = failed
+	return resp, err
 }
 
 func localizationProto(l container.Localization) *yarnpb.LocalizationStatusProto {

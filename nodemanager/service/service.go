@@ -182,52 +182,49 @@ func (s *Service) find(attempt yarn.AttemptID, id yarn.ContainerID) (*container.
 	return c, nil
 }
 
-func (s *Service) stopContainers(ctx context.Context, req *yarnpb.StopContainersRequestProto) (*yarnpb.StopContainersResponseProto, error) {
+// each calls do for every container that the caller's application has, and returns why not for the others.
+func (s *Service) each(ctx context.Context, ids []*yarnpb.ContainerIdProto, do func(*yarnpb.ContainerIdProto, *container.Container)) (failed []*yarnpb.ContainerExceptionMapProto, err error) {
 	_, attempt, err := caller(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if err := tooMany(len(req.GetContainerId())); err != nil {
+	if err := tooMany(len(ids)); err != nil {
 		return nil, err
 	}
-	resp := &yarnpb.StopContainersResponseProto{}
-	for _, p := range req.GetContainerId() {
+	for _, p := range ids {
 		id := wire.ContainerIDFrom(p)
 		c, err := s.find(attempt, id)
 		if err != nil {
-			resp.FailedRequests = append(resp.FailedRequests, failure(id, err))
+			failed = append(failed, failure(id, err))
 			continue
 		}
+		do(p, c)
+	}
+	return failed, nil
+}
+
+func (s *Service) stopContainers(ctx context.Context, req *yarnpb.StopContainersRequestProto) (*yarnpb.StopContainersResponseProto, error) {
+	resp := &yarnpb.StopContainersResponseProto{}
+	failed, err := s.each(ctx, req.GetContainerId(), func(p *yarnpb.ContainerIdProto, c *container.Container) {
 		c.Kill(yarn.ExitKilledByAppMaster, "Container killed by the ApplicationMaster.")
 		resp.SucceededRequests = append(resp.SucceededRequests, p)
-	}
-	return resp, nil
+	})
+	resp.FailedRequests = failed
+	return resp, err
 }
 
 func (s *Service) getContainerStatuses(ctx context.Context, req *yarnpb.GetContainerStatusesRequestProto) (*yarnpb.GetContainerStatusesResponseProto, error) {
-	_, attempt, err := caller(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if err := tooMany(len(req.GetContainerId())); err != nil {
-		return nil, err
-	}
 	resp := &yarnpb.GetContainerStatusesResponseProto{}
-	for _, p := range req.GetContainerId() {
-		id := wire.ContainerIDFrom(p)
-		c, err := s.find(attempt, id)
-		if err != nil {
-			resp.FailedRequests = append(resp.FailedRequests, failure(id, err))
-			continue
-		}
+	failed, err := s.each(ctx, req.GetContainerId(), func(_ *yarnpb.ContainerIdProto, c *container.Container) {
 		st := c.Status()
 		out := StatusProto(st, s.cfg.Types)
 		for k, v := range s.cfg.Attrs(st) {
 			out.ContainerAttributes = append(out.ContainerAttributes, &yarnpb.StringStringMapProto{Key: &k, Value: &v})
 		}
 		resp.Status = append(resp.Status, out)
-	}
-	return resp, nil
+	})
+	resp.FailedRequests = failed
+	return resp, err
 }
 
 var signals = map[yarnpb.SignalContainerCommandProto]syscall.Signal{
