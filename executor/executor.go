@@ -97,7 +97,8 @@ type Usage struct {
 type Executor interface {
 	// Prepare checks all that a start needs and would fail on, such as an image; it starts nothing.
 	Prepare(ctx context.Context, t *Task) error
-	// Start starts the task and returns once it has a process id.
+	// Start starts the task and returns once it has a process id. Where it fails and something may be there all the
+	// same, the error comes with a process that must be removed.
 	Start(ctx context.Context, t *Task) (Process, error)
 	// Reattach finds a task that an earlier daemon started; ErrLost where there is neither
 	// a live process nor an exit code.

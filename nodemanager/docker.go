@@ -36,19 +36,47 @@ func (n *node) openDocker() error {
 	return nil
 }
 
-// endDockerLeftovers connects to the engine and removes what an earlier NodeManager left there and nobody knows.
-func (n *node) endDockerLeftovers(ctx context.Context) error {
+// How long the NodeManager waits for the engine at its start, for one that removes containers, and before it asks again.
+const (
+	engineTimeout  = 5 * time.Second
+	removalTimeout = 2 * time.Minute
+	engineRetry    = 2 * time.Second
+)
+
+// endDockerLeftovers connects to the engine and removes what an earlier NodeManager left there and nobody knows; where the
+// engine does not answer that is done once it does.
+func (n *node) endDockerLeftovers(ctx context.Context) {
+	if n.docker == nil {
+		return
+	}
+	err := n.endLeftoversNow(ctx)
+	if err == nil {
+		return
+	}
+	n.log.Error("docker is an allowed runtime and its engine does not answer; Docker containers fail until it does", "error", err)
+	later, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	n.onClose(cancel)
+	n.wg.Go(func() {
+		for n.endLeftoversNow(later) != nil {
+			select {
+			case <-later.Done():
+				return
+			case <-time.After(engineRetry):
+			}
+		}
+	})
+}
+
+func (n *node) endLeftoversNow(ctx context.Context) error {
 	d := n.docker
-	if d == nil {
-		return nil
-	}
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	pinged, cancel := context.WithTimeout(ctx, engineTimeout)
 	defer cancel()
-	version, err := d.Ping(ctx)
+	version, err := d.Ping(pinged)
 	if err != nil {
-		n.log.Error("docker is an allowed runtime and its engine does not answer; Docker containers fail until it does", "error", err)
-		return nil
+		return err
 	}
+	ctx, cancel = context.WithTimeout(ctx, removalTimeout)
+	defer cancel()
 	known := func(task string) bool {
 		id, err := yarn.ParseContainerID(task)
 		return err == nil && n.manager.Known(id)

@@ -154,7 +154,8 @@ func (n *node) open(ctx context.Context) error {
 	if err := n.recover(ctx); err != nil {
 		return err
 	}
-	return n.endDockerLeftovers(ctx)
+	n.endDockerLeftovers(ctx)
+	return nil
 }
 
 func (n *node) close() {

@@ -93,6 +93,9 @@ func (e *Executor) pull(ctx context.Context, ref string) error {
 // startTimeout bounds a start; an engine that takes longer is stuck.
 const startTimeout = 2 * time.Minute
 
+// answerTimeout bounds a call that an engine answers at once unless it hangs; who makes it tries again.
+const answerTimeout = 10 * time.Second
+
 // Start implements executor.Executor. It is not interrupted: the engine goes on with what it was asked,
 // and a container that nobody waits for would be left behind.
 func (e *Executor) Start(ctx context.Context, t *executor.Task) (executor.Process, error) {
@@ -111,16 +114,16 @@ func (e *Executor) Start(ctx context.Context, t *executor.Task) (executor.Proces
 		if ctx.Err() == nil {
 			return nil, err
 		}
-		half := &process{exec: e, task: t, id: t.ID} // the engine may have made it all the same
-		return nil, errors.Join(err, half.Remove(context.WithoutCancel(ctx)))
+		return &process{exec: e, task: t, id: t.ID, half: true}, err // the engine may make it all the same
 	}
-	p := &process{exec: e, task: t, id: created.ID}
+	p := &process{exec: e, task: t, id: created.ID, half: true}
 	if err := e.cli.ContainerStart(ctx, created.ID, container.StartOptions{}); err != nil {
-		return nil, errors.Join(fmt.Errorf("start Docker container %s of image %s: %w", t.ID, t.Docker.Image, err), p.Remove(context.WithoutCancel(ctx)))
+		return p, fmt.Errorf("start Docker container %s of image %s: %w", t.ID, t.Docker.Image, err)
 	}
 	if err := p.inspect(ctx); err != nil {
-		return nil, errors.Join(err, p.Remove(context.WithoutCancel(ctx)))
+		return p, err
 	}
+	p.half = false
 	e.log.Info("Docker container started", "task", t.ID, "container", created.ID[:12], "image", t.Docker.Image, "pid", p.pid)
 	return p, os.WriteFile(t.PidFile, []byte(strconv.Itoa(p.pid)+"\n"), 0o644)
 }
@@ -260,6 +263,7 @@ type process struct {
 	exec *Executor
 	task *executor.Task
 	id   string
+	half bool // its start failed: it is not kept for a look
 
 	mu        sync.Mutex
 	pid       int
@@ -342,6 +346,8 @@ func (p *process) ended(ctx context.Context, code int) (int, error) {
 }
 
 func (p *process) Signal(ctx context.Context, s syscall.Signal) error {
+	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
+	defer cancel()
 	err := p.exec.cli.ContainerKill(ctx, p.id, strconv.Itoa(int(s)))
 	if err == nil || cerrdefs.IsNotFound(err) || cerrdefs.IsConflict(err) { // gone, or not running
 		return nil
@@ -353,6 +359,8 @@ func (p *process) Signal(ctx context.Context, s syscall.Signal) error {
 func (p *process) Resize(ctx context.Context, l executor.Limits) error {
 	r := container.Resources{Memory: l.MemoryMB << 20, MemorySwap: l.MemoryMB << 20, CPUShares: max(l.VCores, 1) * 1024}
 	hold(&r, l)
+	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
+	defer cancel()
 	if _, err := p.exec.cli.ContainerUpdate(ctx, p.id, container.UpdateConfig{Resources: r}); err != nil {
 		return fmt.Errorf("resize Docker container %s: %w", p.task.ID, err)
 	}
@@ -360,7 +368,7 @@ func (p *process) Resize(ctx context.Context, l executor.Limits) error {
 }
 
 func (p *process) Remove(ctx context.Context) error {
-	if p.task.Docker != nil && p.task.Docker.KeepContainer {
+	if p.task.Docker != nil && p.task.Docker.KeepContainer && !p.half {
 		return nil
 	}
 	err := p.exec.cli.ContainerRemove(ctx, p.id, container.RemoveOptions{Force: true, RemoveVolumes: true})

@@ -4,14 +4,20 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"github.com/docker/docker/api/types/container"
 
 	"heddle/executor"
 )
 
+// usageTimeout is short: the next look comes soon, and the kernel holds the container to its memory meanwhile.
+const usageTimeout = 2 * time.Second
+
 // Usage reads the engine's own count of the container; it has no virtual size.
 func (p *process) Usage(ctx context.Context) (executor.Usage, error) {
+	ctx, cancel := context.WithTimeout(ctx, usageTimeout)
+	defer cancel()
 	r, err := p.exec.cli.ContainerStatsOneShot(ctx, p.id)
 	if err != nil {
 		return executor.Usage{}, fmt.Errorf("stats of Docker container %s: %w", p.task.ID, err)

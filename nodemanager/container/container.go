@@ -169,6 +169,7 @@ type Container struct {
 	saved   *saved             // of an earlier NodeManager; nil for a container of this one
 
 	saving sync.Mutex // orders the journal's records of spec and turn
+	sizing sync.Mutex // orders the limits that the executor sets
 
 	mu          sync.Mutex
 	spec        Spec // as it is now: its size and launch context may have changed

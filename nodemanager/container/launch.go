@@ -37,6 +37,9 @@ func (c *Container) launched(p executor.Process, err error) {
 		return
 	}
 	if err != nil {
+		if p != nil {
+			c.process = p // cleaning up ends it
+		}
 		if !c.killed {
 			c.exit = exitNotStarted
 			c.note(err.Error())
@@ -314,13 +317,15 @@ func (c *Container) startStopping() State {
 		grace = d
 	}
 	c.mgr.wg.Go(func() {
-		ctx := context.WithoutCancel(c.ctx)
-		send := func(s syscall.Signal) {
-			if err := p.Signal(ctx, s); err != nil {
+		send := func(s syscall.Signal) error {
+			err := p.Signal(c.mgr.away, s)
+			if err != nil && c.mgr.away.Err() == nil {
 				c.mgr.cfg.Log.Warn("a signal could not be sent; it is tried again", "container", c.ID, "signal", s, "error", err)
 			}
+			return err
 		}
-		send(syscall.SIGTERM)
+		for errors.Is(send(syscall.SIGTERM), context.DeadlineExceeded) { // an engine that hangs; the grace begins when it has heard
+		}
 		for pause := grace; ; pause = min(pause*2+time.Second, 30*time.Second) {
 			select {
 			case <-gone:
@@ -329,7 +334,7 @@ func (c *Container) startStopping() State {
 				return
 			case <-time.After(pause):
 			}
-			send(syscall.SIGKILL)
+			_ = send(syscall.SIGKILL) // logged
 		}
 	})
 	return Killing

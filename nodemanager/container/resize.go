@@ -3,7 +3,6 @@ package container
 import (
 	"fmt"
 
-	"heddle/executor"
 	"heddle/yarn"
 )
 
@@ -35,12 +34,7 @@ func (c *Container) Update(u Update) error {
 		return err
 	}
 	c.mgr.cfg.Log.Info("a container has another size", "container", c.ID, "from", before.Resource, "to", u.Resource, "version", u.Version)
-	c.mu.Lock()
-	p, l := c.process, c.limits()
-	c.mu.Unlock()
-	if p != nil {
-		c.resize(p, l)
-	}
+	c.resize()
 	c.mgr.tellRM()
 	return nil
 }
@@ -58,9 +52,17 @@ func (c *Container) updatable(u Update) error {
 	return nil
 }
 
-// resize has the kernel hold a process to another size. Where it refuses, as it may when memory is in use
-// above the new limit, the monitor still knows the size.
-func (c *Container) resize(p executor.Process, l executor.Limits) {
+// resize has the kernel hold the process to the container's size. Where it refuses, as it may when memory is in use
+// above the new limit, the monitor still knows the size. Of sizes in a row the last is set last.
+func (c *Container) resize() {
+	c.sizing.Lock()
+	defer c.sizing.Unlock()
+	c.mu.Lock()
+	p, l := c.process, c.limits()
+	c.mu.Unlock()
+	if p == nil {
+		return
+	}
 	if err := p.Resize(c.mgr.away, l); err != nil {
 		c.mgr.cfg.Log.Warn("a container's new limits were not all set", "container", c.ID, "error", err)
 	}

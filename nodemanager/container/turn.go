@@ -163,8 +163,8 @@ func (c *Container) catchUp() {
 	if c.state != Running {
 		return
 	}
-	if l, p := c.limits(), c.process; c.task.Limits != l {
-		c.mgr.wg.Go(func() { c.resize(p, l) })
+	if c.task.Limits != c.limits() {
+		c.mgr.wg.Go(c.resize)
 	}
 	switch ch := c.turn.Change; {
 	case ch == nil:

@@ -9,6 +9,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -83,10 +84,9 @@ func (m *Monitor) look(ctx context.Context, now time.Time) {
 	u := updater.Utilization{}
 	elapsed := float32(now.Sub(m.looked).Milliseconds())
 	over, cpu := map[yarn.ContainerID]bool{}, map[yarn.ContainerID]int64{}
-	for _, c := range m.cfg.Manager.Containers() {
-		use, pid, ok := c.Usage(ctx)
+	count := func(c *container.Container, use executor.Usage, pid int, ok bool) {
 		if !ok {
-			continue
+			return
 		}
 		u.ContainersPhysicalMB += use.ResidentMB
 		u.ContainersVirtualMB += use.VirtualMB
@@ -96,6 +96,24 @@ func (m *Monitor) look(ctx context.Context, now time.Time) {
 		}
 		over[c.ID] = m.check(c, use, pid)
 	}
+	var mu sync.Mutex // of what the engine says; it may hang, and must not keep processes from being looked at
+	var asked sync.WaitGroup
+	for _, c := range m.cfg.Manager.Containers() {
+		if c.Docker() {
+			asked.Go(func() {
+				use, pid, ok := c.Usage(ctx)
+				mu.Lock()
+				defer mu.Unlock()
+				count(c, use, pid, ok)
+			})
+			continue
+		}
+		use, pid, ok := c.Usage(ctx)
+		mu.Lock()
+		count(c, use, pid, ok)
+		mu.Unlock()
+	}
+	asked.Wait()
 	m.over, m.cpu = over, cpu
 	m.node(&u, elapsed)
 	m.looked = now

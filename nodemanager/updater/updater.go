@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -82,7 +83,8 @@ type Updater struct {
 	current int
 	again   chan struct{} // asks for another registration
 	rm      atomic.Pointer[int64]
-	contact atomic.Int64 // ms of the last answer
+	contact atomic.Int64   // ms of the last answer
+	orders  sync.WaitGroup // those of which an engine may be asked, for which no heartbeat waits
 
 	responseID int32
 	interval   time.Duration
@@ -130,6 +132,7 @@ func (u *Updater) Run(ctx context.Context) error {
 			_ = c.Close() // nothing to lose: calls are over
 		}
 	}()
+	defer u.orders.Wait()
 	if err := u.register(ctx); err != nil {
 		return err
 	}
@@ -334,11 +337,11 @@ func (u *Updater) apply(ctx context.Context, resp *yarnpb.NodeHeartbeatResponseP
 		}
 	}
 	for _, p := range slices.Concat(resp.GetContainersToUpdate(), resp.GetContainersToDecrease()) {
-		u.update(p)
+		u.orders.Go(func() { u.update(p) })
 	}
 	u.setTotal(resp.GetResource())
 	for _, s := range resp.GetContainersToSignal() {
-		u.signal(ctx, s)
+		u.orders.Go(func() { u.signal(ctx, s) })
 	}
 	for _, p := range resp.GetApplicationsToCleanup() {
 		u.cfg.AppFinished(wire.AppIDFrom(p))
