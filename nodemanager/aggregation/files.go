@@ -120,7 +120,7 @@ func open(owner *executor.Account, dir, name string, had map[string]container.Up
 	if !ok {
 		return p, nil
 	}
-	p.inode = strconv.FormatUint(st.Dev, 10) + ":" + strconv.FormatUint(st.Ino, 10)
+	p.inode = strconv.FormatUint(uint64(st.Dev), 10) + ":" + strconv.FormatUint(st.Ino, 10)
 	before, known := had[p.inode]
 	if known && before.Bytes <= p.to && before.Head == headOf(p.file, before.Bytes) {
 		p.from = before.Bytes

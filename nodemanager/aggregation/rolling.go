@@ -102,7 +102,7 @@ func openFiles() (open map[string]bool, ok bool) {
 		for _, fd := range fds {
 			var st syscall.Stat_t
 			if syscall.Stat(p+"/fd/"+fd.Name(), &st) == nil {
-				open[strconv.FormatUint(st.Dev, 10)+":"+strconv.FormatUint(st.Ino, 10)] = true
+				open[strconv.FormatUint(uint64(st.Dev), 10)+":"+strconv.FormatUint(st.Ino, 10)] = true
 			}
 		}
 	}

@@ -151,7 +151,7 @@ func (s *Set) diskError(d string, usable bool) error {
 	if !usable {
 		maxUsed, minFree = min(maxUsed, s.limits.BackUsedPercent), max(minFree, s.limits.BackFreeMB)
 	}
-	free := int64(st.Bavail) * st.Bsize >> 20
+	free := int64(st.Bavail) * int64(st.Bsize) >> 20 //nolint:unconvert // not everywhere 64 bits wide
 	used := 100 * (1 - float64(st.Bavail)/float64(max(st.Blocks, 1)))
 	if s.limits.MaxUsedPercent > 0 && (used > maxUsed || used >= 100) {
 		return &errFull{fmt.Sprintf("used space above threshold of %.1f%%", s.limits.MaxUsedPercent)}
