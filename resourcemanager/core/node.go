@@ -3,6 +3,7 @@ package core
 import (
 	"context"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strconv"
 
@@ -215,6 +216,7 @@ type NodeRegistration struct {
 	Total      yarn.Resource
 	Containers []NodeContainer
 	Apps       []yarn.ApplicationID // that it still serves
+	From       netip.Addr           // where the call came from; zero where that is not known
 }
 
 // NodeContainer is a container as a registering NodeManager reports it.
@@ -248,7 +250,7 @@ func (c *Core) registerNode(r NodeRegistration) *NodeSession {
 	}
 	n.rack, n.httpPort, n.version, n.total = r.Rack, r.HTTPPort, r.Version, r.Total
 	n.report, n.reported, n.sick = "", c.now(), false
-	s := &NodeSession{ID: r.ID, Healthy: true, Started: map[yarn.ContainerID]struct{}{}, Ended: map[yarn.ContainerID]struct{}{}}
+	s := &NodeSession{ID: r.ID, From: r.From, Healthy: true, Started: map[yarn.ContainerID]struct{}{}, Ended: map[yarn.ContainerID]struct{}{}}
 	s.Seen(c.now())
 	n.session = s
 	c.nodeSessions.Store(r.ID, s)

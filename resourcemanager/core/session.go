@@ -2,6 +2,7 @@ package core
 
 import (
 	"math"
+	"net/netip"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -181,7 +182,8 @@ func (c *Core) strayExit(a *application, e Exit) {
 // NodeSession is what lies between a NodeManager and the core. Heartbeats are handled
 // under Call, one at a time; the core adds orders under the inner lock.
 type NodeSession struct {
-	ID yarn.NodeID
+	ID   yarn.NodeID
+	From netip.Addr // that the registration came from; zero where that is not known
 
 	Call         sync.Mutex // held during one heartbeat
 	ResponseID   int32      // of the last answer; guarded by Call
@@ -226,6 +228,9 @@ type Signal struct {
 	Container yarn.ContainerID
 	Command   int32
 }
+
+// SilentMillis is how long, at now (ms), the node has not been heard.
+func (s *NodeSession) SilentMillis(now int64) int64 { return now - s.lastSeen.Load() }
 
 // Seen notes that the node was heard at now (ms).
 func (s *NodeSession) Seen(now int64) { s.lastSeen.Store(now) }

@@ -30,7 +30,7 @@ type beat struct {
 // quietHeartbeat answers a heartbeat that brings no news to a node for which there are no
 // orders, which is nearly every one. It takes no memory, asks nobody but the node's session
 // and declines whatever is unusual: that goes through nodeHeartbeat.
-func (s *Service) quietHeartbeat(_ context.Context, req, out []byte) ([]byte, bool) {
+func (s *Service) quietHeartbeat(ctx context.Context, req, out []byte) ([]byte, bool) {
 	var b beat
 	if !b.read(req) {
 		return nil, false
@@ -41,7 +41,7 @@ func (s *Service) quietHeartbeat(_ context.Context, req, out []byte) ([]byte, bo
 		return nil, false
 	}
 	sess, ok := s.Core.View().NodeSession(id)
-	if !ok || !s.Hosts.Admits(id.Host) && !sess.Draining() || !sess.Call.TryLock() {
+	if !ok || fromElsewhere(ctx, sess) || !s.Hosts.Admits(id.Host) && !sess.Draining() || !sess.Call.TryLock() {
 		return nil, false
 	}
 	defer sess.Call.Unlock()

@@ -49,6 +49,9 @@ func (s *Service) registerNodeManager(ctx context.Context, req *yarnpb.RegisterN
 			return shutdown("Disallowed NodeManager Version %s, is less than the minimum version %s sending SHUTDOWN signal to NodeManager.", req.GetNmVersion(), least)
 		}
 	}
+	if err := s.taken(ctx, id); err != nil {
+		return nil, err
+	}
 	total, err := wire.ResourceFrom(req.GetResource(), s.Settings.Types)
 	if err != nil {
 		return shutdown("NodeManager from  %s: %v; Sending SHUTDOWN signal to the NodeManager.", id.Host, err)
@@ -62,7 +65,7 @@ func (s *Service) registerNodeManager(ctx context.Context, req *yarnpb.RegisterN
 		total = fixed.Over(total)
 		told = wire.Resource(total, s.Settings.Types)
 	}
-	r := core.NodeRegistration{ID: id, HTTPPort: req.GetHttpPort(), Version: req.GetNmVersion(), Rack: s.rack(ctx, id.Host), Total: total}
+	r := core.NodeRegistration{ID: id, HTTPPort: req.GetHttpPort(), Version: req.GetNmVersion(), Rack: s.rack(ctx, id.Host), Total: total, From: peer(ctx)}
 	for _, p := range req.GetContainerStatuses() {
 		c, err := s.nodeContainer(p)
 		if err != nil {
@@ -114,6 +117,9 @@ func (s *Service) nodeHeartbeat(ctx context.Context, req *yarnpb.NodeHeartbeatRe
 	}
 	if !ok {
 		return resync("Node not found resyncing " + id.String()), nil
+	}
+	if fromElsewhere(ctx, sess) {
+		return resync(fmt.Sprintf("Node %s registered from %s, and this heartbeat comes from %s", id, sess.From, peer(ctx))), nil
 	}
 	sess.Call.Lock()
 	defer sess.Call.Unlock()
@@ -241,6 +247,9 @@ func (s *Service) heartbeatReply(sess *core.NodeSession, req *yarnpb.NodeHeartbe
 
 func (s *Service) unRegisterNodeManager(ctx context.Context, req *yarnpb.UnRegisterNodeManagerRequestProto) (*yarnpb.UnRegisterNodeManagerResponseProto, error) {
 	id := wire.NodeIDFrom(req.GetNodeId())
+	if err := s.taken(ctx, id); err != nil {
+		return nil, err
+	}
 	s.Log.Info("node unregistered", "node", id)
 	if err := s.Core.UnregisterNode(ctx, id); err != nil {
 		return nil, failure(err)

@@ -342,6 +342,29 @@ func impostor(t *testing.T, c *cluster.Cluster) {
 	}
 }
 
+// A node that lives is heard from the address that it registered from, and nobody takes its name from another one.
+func TestAnImpostorAtAnotherAddress(t *testing.T) {
+	c := start(t, cluster.Heddle, map[string]string{"yarn.resourcemanager.nodemanagers.heartbeat-interval-ms": "20000"}) // silent is who is not heard for three of them
+	victim := play(t, c, "127.0.0.93")
+	victim.register(t, 1024)
+	victim.next(t)
+	elsewhere := rpc.NewClient(rpc.ClientConfig{Address: c.Address("tracker"), Protocol: trackerProtocol, User: "yarn", Dialer: &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 2)}}})
+	defer elsewhere.Close()
+	size := &yarnpb.ResourceProto{Memory: new(int64(1 << 30)), VirtualCores: new(int32(8))}
+	err := elsewhere.Call(t.Context(), "registerNodeManager", &yarnpb.RegisterNodeManagerRequestProto{NodeId: victim.id, HttpPort: new(int32(80)), Resource: size, NmVersion: new("3.4.2")}, &yarnpb.RegisterNodeManagerResponseProto{})
+	if !rpc.IsClass(err, rpc.ClassRetriable) || !strings.Contains(err.Error(), "registered from 127.0.0.1") || !strings.Contains(err.Error(), "from 127.0.0.2") {
+		t.Errorf("a registration in another's name: %v", err)
+	}
+	impostor := &played{tracker: elsewhere, id: victim.id, reg: victim.reg}
+	if resp := impostor.beat(t, victim.last); resp.GetNodeAction() != yarnpb.NodeActionProto_RESYNC {
+		t.Errorf("a heartbeat in another's name: %v", resp)
+	}
+	if err := elsewhere.Call(t.Context(), "unRegisterNodeManager", &yarnpb.UnRegisterNodeManagerRequestProto{NodeId: victim.id}, &yarnpb.UnRegisterNodeManagerResponseProto{}); !rpc.IsClass(err, rpc.ClassRetriable) {
+		t.Errorf("a farewell in another's name: %v", err)
+	}
+	victim.next(t)
+}
+
 // names that a shell or a browser would obey are names only: of applications, queues, users, types, tags and variables.
 func names(t *testing.T, c *cluster.Cluster) {
 	ctx := t.Context()
