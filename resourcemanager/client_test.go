@@ -45,6 +45,7 @@ func TestSubmissionsThatAreRefused(t *testing.T) {
 		{"a node label", "alice", func(c *submission) { c.NodeLabelExpression = new("fast") }, rpc.ClassInvalidLabelResourceRequest, []string{"fast"}},
 		{"too many tags", "alice", func(c *submission) { c.ApplicationTags = strings.Split(strings.Repeat("a,", 10)+"b", ",") }, classYarn, []string{"maximum of only 10"}},
 		{"a long tag", "alice", func(c *submission) { c.ApplicationTags = []string{strings.Repeat("x", 101)} }, classYarn, []string{"maximum allowed length of a tag is 100"}},
+		{"a context of 5 MB", "alice", func(c *submission) { c.AmContainerSpec.Command = []string{strings.Repeat("x", 5<<20)} }, classYarn, []string{"submission context has 52", "at most 4194304", "local resource"}},
 		{"a long name", "alice", func(c *submission) { c.ApplicationName = new(strings.Repeat("x", 5000)) }, classYarn, []string{"5000 bytes", "at most 4096"}},
 		{"no id", "alice", func(c *submission) { c.ApplicationId = nil }, rpc.ClassApplicationIDNotProvided, []string{"getNewApplication"}},
 		{"opportunistic AM", "alice", func(c *submission) {

@@ -48,7 +48,13 @@ func logContext(p *yarnpb.LogAggregationContextProto) container.LogContext {
 	return l
 }
 
+// maxLaunch bounds a launch context, in bytes, since one is held for each container.
+const maxLaunch = 8 << 20
+
 func launchFrom(l *yarnpb.ContainerLaunchContextProto) (container.Launch, error) {
+	if n := proto.Size(l); n > maxLaunch {
+		return container.Launch{}, fmt.Errorf("the launch context has %d bytes, at most %d are accepted: put large data into a local resource", n, maxLaunch)
+	}
 	out := container.Launch{Env: map[string]string{}, Service: map[string][]byte{}, ACLs: map[string]string{}, Commands: l.GetCommand()}
 	credentials, err := security.ParseCredentials(l.GetTokens())
 	if err != nil {

@@ -17,6 +17,9 @@ import (
 // Bounds on what a submission may carry.
 const (
 	maxName = 4096
+	// maxContext is in bytes; memory and store hold as many contexts as applications are remembered. ZooKeeper's store takes 1 MB
+	// (yarn.resourcemanager.zk-max-znode-size.bytes).
+	maxContext = 4 << 20
 )
 
 // Submission turns a submission context into a submission. raw is its encoded form.
@@ -117,6 +120,9 @@ func request(cfg *scheduler.Config, p *yarnpb.ResourceRequestProto) (scheduler.R
 func (s *Service) check(sub *core.Submission, path string) error {
 	if len(sub.Name) > maxName {
 		return rpc.Exception(rpc.ClassYarn, "the application's name has %d bytes, at most %d are accepted", len(sub.Name), maxName)
+	}
+	if len(sub.Context) > maxContext {
+		return rpc.Exception(rpc.ClassYarn, "the application's submission context has %d bytes, at most %d are accepted: put large data into a local resource", len(sub.Context), maxContext)
 	}
 	if most := s.Settings.MaxTags; len(sub.Tags) > most {
 		return rpc.Exception(rpc.ClassYarn, "Too many applicationTags, a maximum of only %d are allowed!", most)

@@ -344,6 +344,7 @@ func TestRequestsThatAreRefused(t *testing.T) {
 		{"a user name that no folder can have", Launch{Edit: func(x *yarnpb.ContainerTokenIdentifierProto) { x.AppSubmitter = new(strings.Repeat("a", 256)) }}, "cannot have directories"},
 		{"docker where it is not allowed", Launch{Env: map[string]string{"YARN_CONTAINER_RUNTIME_TYPE": "docker"}}, "add docker to yarn.nodemanager.runtime.linux.allowed-runtimes"},
 		{"another runtime", Launch{Env: map[string]string{"YARN_CONTAINER_RUNTIME_TYPE": "runc"}}, "YARN_CONTAINER_RUNTIME_TYPE=runc is not supported"},
+		{"a launch context of 9 MB", Launch{Env: map[string]string{"X": strings.Repeat("x", 9<<20)}}, "at most 8388608 are accepted: put large data into a local resource"},
 		{"a resource without a type", Launch{Resources: map[string]*yarnpb.LocalResourceProto{"x": {Resource: &yarnpb.URLProto{File: new("/x")}}}}, "Null resource type for local resource x"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
