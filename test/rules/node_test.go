@@ -16,6 +16,7 @@ import (
 	yarnpb "heddle/hadoop-proto/yarn"
 	"heddle/hadoop/rpc"
 	"heddle/hadoop/security"
+	"heddle/test/cluster"
 )
 
 const heartbeatInterval = 20 * time.Millisecond
@@ -27,7 +28,7 @@ type node struct {
 	id         *yarnpb.NodeIdProto
 	tracker    *rpc.Client
 	server     *rpc.Server
-	keys       security.ReceivedKeys
+	keys       cluster.NMTokens
 	registered *yarnpb.RegisterNodeManagerResponseProto
 	stop       context.CancelFunc
 	done       chan struct{}
@@ -70,7 +71,7 @@ func startNode(ctx context.Context, tracker string, s spec) (*node, error) {
 		registered: &yarnpb.RegisterNodeManagerResponseProto{},
 	}
 	n.server, err = rpc.NewServer(rpc.ServerConfig{
-		Name: "node " + s.host, Tokens: n, AllowSimple: true, Log: slog.New(slog.DiscardHandler),
+		Name: "node " + s.host, Tokens: &n.keys, AllowSimple: true, Log: slog.New(slog.DiscardHandler),
 		Protocols: []rpc.Protocol{{Name: "org.apache.hadoop.yarn.api.ContainerManagementProtocolPB", Version: 1, Methods: map[string]rpc.Method{
 			"startContainers": rpc.Unary(n.startContainers),
 			"stopContainers":  rpc.Unary(n.stopContainers),
@@ -160,19 +161,6 @@ func (n *node) end(ids []*yarnpb.ContainerIdProto) {
 			n.ended = append(n.ended, id)
 		}
 	}
-}
-
-// Password checks NM tokens as a NodeManager does.
-func (n *node) Password(_ context.Context, identifier []byte) ([]byte, string, error) {
-	id, err := security.ParseNMIdentifier(identifier)
-	if err != nil {
-		return nil, "", err
-	}
-	key, ok := n.keys.Find(id.GetKeyId())
-	if !ok {
-		return nil, "", fmt.Errorf("unknown NM token key %d", id.GetKeyId())
-	}
-	return key.Password(identifier), "attempt", nil
 }
 
 func (n *node) startContainers(_ context.Context, req *yarnpb.StartContainersRequestProto) (*yarnpb.StartContainersResponseProto, error) {

@@ -14,6 +14,7 @@ import (
 	yarnpb "heddle/hadoop-proto/yarn"
 	"heddle/hadoop/rpc"
 	"heddle/hadoop/security"
+	"heddle/test/cluster"
 	"heddle/yarn"
 	"heddle/yarn/wire"
 )
@@ -25,7 +26,7 @@ type node struct {
 	id      yarn.NodeID
 	tracker *rpc.Client
 	server  *rpc.Server
-	keys    security.ReceivedKeys
+	keys    cluster.NMTokens
 
 	mu      sync.Mutex
 	running map[yarn.ContainerID]context.CancelFunc
@@ -69,7 +70,7 @@ func (f *fleet) add(tracker, host string) (*node, error) {
 		tracker: rpc.NewClient(rpc.ClientConfig{Address: tracker, Protocol: "org.apache.hadoop.yarn.server.api.ResourceTrackerPB", Version: 1, User: "yarn"}),
 	}
 	n.server, err = rpc.NewServer(rpc.ServerConfig{
-		Name: "node " + host, Tokens: n, Log: slog.New(slog.DiscardHandler),
+		Name: "node " + host, Tokens: &n.keys, Log: slog.New(slog.DiscardHandler),
 		Protocols: []rpc.Protocol{{Name: "org.apache.hadoop.yarn.api.ContainerManagementProtocolPB", Version: 1, Methods: map[string]rpc.Method{
 			"startContainers": rpc.Unary(n.startContainers), "stopContainers": rpc.Unary(n.stopContainers),
 		}}},
@@ -195,19 +196,6 @@ func (f *fleet) start(_ context.Context, c *yarnpb.ContainerProto, p plan) error
 		}
 		return exitOf(id)
 	})
-}
-
-// Password checks NM tokens as a NodeManager does.
-func (n *node) Password(_ context.Context, identifier []byte) ([]byte, string, error) {
-	id, err := security.ParseNMIdentifier(identifier)
-	if err != nil {
-		return nil, "", err
-	}
-	key, ok := n.keys.Find(id.GetKeyId())
-	if !ok {
-		return nil, "", fmt.Errorf("unknown NM token key %d", id.GetKeyId())
-	}
-	return key.Password(identifier), "attempt", nil
 }
 
 func (n *node) startContainers(_ context.Context, req *yarnpb.StartContainersRequestProto) (*yarnpb.StartContainersResponseProto, error) {
