@@ -172,10 +172,10 @@ func (c *Core) Allocate(ctx context.Context, id yarn.AttemptID, r AMRequest) err
 			c.updateSize(a, u)
 		}
 		if len(r.Asks) > 0 {
-			c.sched.UpdateAsks(id.Application, r.Asks, c.now())
+			c.sched.UpdateAsks(id.Application, r.Asks, c.uptime())
 		}
 		if r.Gang != nil {
-			c.sched.AskGang(id.Application, *r.Gang, c.now())
+			c.sched.AskGang(id.Application, *r.Gang, c.uptime())
 		}
 		c.touchApp(a)
 	})

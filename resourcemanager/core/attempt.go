@@ -176,7 +176,7 @@ func (c *Core) startAttempt(t *attempt) {
 	}
 	requests := make([]scheduler.Request, len(a.sub.AM))
 	copy(requests, a.sub.AM)
-	if err := c.sched.StartAttempt(t.id, !a.sub.Unmanaged, 0, requests, c.avoided(a), c.now()); err != nil {
+	if err := c.sched.StartAttempt(t.id, !a.sub.Unmanaged, 0, requests, c.avoided(a), c.uptime()); err != nil {
 		c.log.Error("the scheduler refused an attempt", "attempt", t.id, "error", err)
 		return
 	}
@@ -244,8 +244,9 @@ func (s *attemptStep) launched() attemptState {
 	if s.session == nil {
 		s.session = s.core.openAMSession(s.attempt)
 	}
-	s.launchedAt = s.core.now()
-	s.session.Seen(s.launchedAt)
+	now := s.core.clock()
+	s.launchedAt = now.UnixMilli()
+	s.session.Seen(now)
 	return attemptLaunched
 }
 

@@ -5,48 +5,34 @@ import (
 	"time"
 )
 
-// tolerated is how far the wall clock may run away from the monotonic one between two ticks: it is being adjusted.
-const tolerated = 500 * time.Millisecond
+// now is the time of day in ms, for what is shown and stored.
+func (c *Core) now() int64 { return c.clock().UnixMilli() }
 
-// checkClock looks whether the machine's clock was set since the last tick. Times are kept in ms of the wall clock, as they
-// are shown; without this a jump ahead would let every node and every AM expire at once.
-func (c *Core) checkClock() {
-	now := c.clock()
-	last := c.ticked
-	c.ticked = now
-	if last.IsZero() {
-		return
-	}
-	jump := time.Duration(now.UnixMilli()-last.UnixMilli())*time.Millisecond - now.Sub(last) // Sub goes by the monotonic reading
-	if jump.Abs() > tolerated {
-		c.log.Warn("the machine's clock was set", "by_ms", jump.Milliseconds())
-		c.clockJumped(jump.Milliseconds(), now.UnixMilli())
-	}
+// uptime is how long the core has existed, in ms of the monotonic clock. The scheduler's delays go by it: setting the
+// machine's clock changes none of them.
+func (c *Core) uptime() int64 { return c.clock().Sub(c.made).Milliseconds() }
+
+// pulse is when a peer was last heard. What it is silent for goes by the monotonic clock, so that setting the machine's
+// clock ends no node and no AM; what is shown is the time of day.
+type pulse struct {
+	since time.Time    // with its monotonic reading
+	heard atomic.Int64 // ns after since
+	shown atomic.Int64 // ms
 }
 
-// clockJumped moves what was seen before the jump, and what is due after it, to the clock that now tells now.
-func (c *Core) clockJumped(by, now int64) {
-	c.nodeSessions.Range(func(_, v any) bool { moveSeen(&v.(*NodeSession).lastSeen, by, now); return true })
-	c.amSessions.Range(func(_, v any) bool { moveSeen(&v.(*AMSession).lastSeen, by, now); return true })
-	latest := now + c.cfg.AllocationExpiry.Milliseconds()
-	for i := range c.grantTimes {
-		c.grantTimes[i].at = min(c.grantTimes[i].at+max(by, 0), latest)
-	}
-	for i := range c.growTimes {
-		c.growTimes[i].at = min(c.growTimes[i].at+max(by, 0), latest)
-	}
+func newPulse(now time.Time) *pulse {
+	p := &pulse{since: now}
+	p.Seen(now)
+	return p
 }
 
-// moveSeen corrects a time that lies before the jump; one that was taken after it stands.
-func moveSeen(seen *atomic.Int64, by, now int64) {
-	for {
-		old := seen.Load()
-		moved := old
-		if by < 0 || old+by <= now {
-			moved = min(old+max(by, 0), now)
-		}
-		if moved == old || seen.CompareAndSwap(old, moved) {
-			return
-		}
-	}
+// Seen notes that the peer was heard at now, which has a monotonic reading.
+func (p *pulse) Seen(now time.Time) {
+	p.heard.Store(int64(now.Sub(p.since)))
+	p.shown.Store(now.UnixMilli())
+}
+
+// Silent is how long before now the peer was last heard.
+func (p *pulse) Silent(now time.Time) time.Duration {
+	return now.Sub(p.since) - time.Duration(p.heard.Load())
 }

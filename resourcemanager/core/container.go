@@ -83,17 +83,17 @@ func (c *Core) unhold(k *container) {
 
 // granted hands a container that the scheduler granted to its AM, or to the launcher.
 func (c *Core) granted(g *scheduler.Container) {
-	now := c.now()
+	now := c.clock()
 	a := c.apps[g.ID.Attempt.Application]
 	n := c.nodes[g.Node]
 	if a == nil || n == nil || a.current == nil {
 		c.sched.Complete(g.ID)
 		return
 	}
-	k := &container{id: g.ID, app: a, node: g.Node, nodeHTTP: n.httpAddress(), resource: g.Resource, key: g.Key, am: g.AM, created: now}
+	k := &container{id: g.ID, app: a, node: g.Node, nodeHTTP: n.httpAddress(), resource: g.Resource, key: g.Key, am: g.AM, created: now.UnixMilli()}
 	c.hold(k)
 	c.counts.ContainersAllocated++
-	a.usage.change(now, g.Resource, 1)
+	a.usage.change(now.UnixMilli(), g.Resource, 1)
 	a.usage.allocated++
 	a.nodes[g.Node] = struct{}{}
 	n.apps[a.sub.ID] = struct{}{}
@@ -104,7 +104,7 @@ func (c *Core) granted(g *scheduler.Container) {
 		c.fireAttempt(a.current, attemptGranted, attemptNews{grant: &grant})
 		return
 	}
-	c.grantTimes = append(c.grantTimes, expiring{g.ID, now + c.cfg.AllocationExpiry.Milliseconds()})
+	c.grantTimes = append(c.grantTimes, expiring{g.ID, now.Add(c.cfg.AllocationExpiry)})
 	if s := a.current.session; s != nil {
 		s.add(func(news *AMNews) { news.Grants = append(news.Grants, grant) })
 	}

@@ -59,6 +59,7 @@ type Core struct {
 	recorder Recorder
 	launcher Launcher
 	clock    func() time.Time
+	made     time.Time // by the clock, with its monotonic reading
 	log      *slog.Logger
 
 	firing bool
@@ -73,7 +74,6 @@ type Core struct {
 	recovered  map[yarn.NodeID][]*attempt // AMs of before the restart whose nodes have not registered yet
 	completed  []yarn.ApplicationID       // in order of finishing
 	grantTimes []expiring                 // in order of granting
-	ticked     time.Time                  // the last tick, with its monotonic reading
 	departed   []departure                // the earliest first, some of nodes that are back
 	growTimes  []growth                   // in order of granting
 	nextApp    atomic.Int32
@@ -103,7 +103,7 @@ type message struct {
 
 type expiring struct {
 	id yarn.ContainerID
-	at int64 // ms
+	at time.Time
 }
 
 // ErrStopped says that the core no longer takes commands.
@@ -119,7 +119,7 @@ const (
 // New makes a core around an empty scheduler.
 func New(cfg Config, s *scheduler.Scheduler, r Recorder, l Launcher, clock func() time.Time, log *slog.Logger) *Core {
 	c := &Core{
-		cfg: cfg, sched: s, recorder: r, launcher: l, clock: clock, log: log,
+		cfg: cfg, sched: s, recorder: r, launcher: l, clock: clock, made: clock(), log: log,
 		inbox: make(chan message, inboxLength), stopped: make(chan struct{}),
 		apps: map[yarn.ApplicationID]*application{}, containers: map[yarn.ContainerID]*container{},
 		nodes: map[yarn.NodeID]*node{}, dirtyApps: map[*application]struct{}{}, dirtyNode: map[*node]struct{}{},
@@ -223,8 +223,6 @@ func (c *Core) fire(event func()) {
 	c.firing = false
 }
 
-func (c *Core) now() int64 { return c.clock().UnixMilli() }
-
 // LastPass is when the core last finished a batch; a health check compares it with now.
 func (c *Core) LastPass() time.Time { return time.UnixMilli(c.lastPass.Load()) }
 
@@ -236,7 +234,7 @@ func (c *Core) NewApplicationID() yarn.ApplicationID {
 // place runs a placement pass and hands out what it granted; it reports whether the
 // budget ended the pass.
 func (c *Core) place() bool {
-	grants, more := c.sched.Place(c.now(), placeBudget)
+	grants, more := c.sched.Place(c.uptime(), placeBudget)
 	for _, g := range grants {
 		c.granted(g)
 	}
@@ -246,12 +244,11 @@ func (c *Core) place() bool {
 
 // tick looks for what has expired.
 func (c *Core) tick() {
-	c.checkClock()
-	now := c.now()
+	now := c.clock()
 	c.nodeSessions.Range(func(_, v any) bool {
 		s := v.(*NodeSession)
-		if n := c.nodes[s.ID]; n != nil && n.live() && now-s.lastSeen.Load() > c.cfg.NodeExpiry.Milliseconds() {
-			c.log.Warn("node expired", "node", n.id, "silent_ms", now-s.lastSeen.Load())
+		if n := c.nodes[s.ID]; n != nil && n.live() && s.Silent(now) > c.cfg.NodeExpiry {
+			c.log.Warn("node expired", "node", n.id, "silent_ms", s.Silent(now).Milliseconds())
 			c.fireNode(n, nodeExpired)
 		}
 		return true
@@ -262,12 +259,12 @@ func (c *Core) tick() {
 		if a == nil || a.current == nil || a.current.id != s.Attempt || !a.current.awaited() {
 			return true
 		}
-		if now-s.lastSeen.Load() > c.cfg.AMExpiry.Milliseconds() {
+		if s.Silent(now) > c.cfg.AMExpiry {
 			c.fireAttempt(a.current, attemptExpired, attemptNews{})
 		}
 		return true
 	})
-	for len(c.grantTimes) > 0 && c.grantTimes[0].at <= now {
+	for len(c.grantTimes) > 0 && !c.grantTimes[0].at.After(now) {
 		id := c.grantTimes[0].id
 		c.grantTimes = c.grantTimes[1:]
 		if k := c.containers[id]; k != nil && k.state == containerAllocated {
@@ -276,7 +273,7 @@ func (c *Core) tick() {
 		}
 	}
 	c.shrinkUnused(now)
-	c.expireApps(now)
+	c.expireApps(now.UnixMilli())
 	c.drainNodes(now)
 	c.shrinkNodes(now)
 	if c.usageOld {

@@ -2,6 +2,8 @@ package core
 
 import (
 	"context"
+	"math"
+	"time"
 
 	"heddle/yarn"
 )
@@ -26,9 +28,9 @@ func (c *Core) ExcludeNodes(ctx context.Context, of func(yarn.NodeID) Exclusion)
 				c.fireNode(n, nodeAdmit)
 			case !x.Excluded:
 			case x.Graceful:
-				n.drainBy = 0
+				n.drainBy = time.Time{}
 				if x.Seconds >= 0 {
-					n.drainBy = c.now() + x.Seconds*1000
+					n.drainBy = c.clock().Add(time.Duration(min(x.Seconds, math.MaxInt32)) * time.Second)
 				}
 				c.fireNode(n, nodeDrain)
 			default:
@@ -68,9 +70,9 @@ func (s *nodeStep) admit() yarn.NodeState {
 
 // drainNodes lets go of the leaving nodes that nothing needs any more: neither a container nor the data that a
 // running application's earlier containers left there. After its time-out a node goes as it is.
-func (c *Core) drainNodes(now int64) {
+func (c *Core) drainNodes(now time.Time) {
 	for n := range c.draining {
-		late := n.drainBy > 0 && now >= n.drainBy
+		late := !n.drainBy.IsZero() && !now.Before(n.drainBy)
 		if !late && len(n.containers)+len(n.apps) > 0 {
 			continue
 		}
@@ -111,7 +113,7 @@ func (c *Core) ResizeNodes(ctx context.Context, sizes map[yarn.NodeID]NodeResour
 			n.session.order(func(o *Orders) { o.Resource = &total })
 			delete(c.shrunk, n)
 			if size.Millis >= 0 {
-				n.shrinkBy = c.now() + size.Millis
+				n.shrinkBy = c.clock().Add(time.Duration(size.Millis) * time.Millisecond)
 				c.shrunk[n] = struct{}{}
 			}
 			c.touchNode(n)
@@ -121,9 +123,9 @@ func (c *Core) ResizeNodes(ctx context.Context, sizes map[yarn.NodeID]NodeResour
 }
 
 // shrinkNodes takes back what nodes hold beyond their new size, the newest containers first, AMs last.
-func (c *Core) shrinkNodes(now int64) {
+func (c *Core) shrinkNodes(now time.Time) {
 	for n := range c.shrunk {
-		if now < n.shrinkBy {
+		if now.Before(n.shrinkBy) {
 			continue
 		}
 		delete(c.shrunk, n)

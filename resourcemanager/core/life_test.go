@@ -100,7 +100,7 @@ func TestSilentAMExpires(t *testing.T) {
 		id := w.running(nil)
 		s, _ := w.core.AMSession(id)
 		time.Sleep(w.cfg.AMExpiry - time.Second)
-		s.Seen(time.Now().UnixMilli())
+		s.Seen(w.clock())
 		time.Sleep(w.cfg.AMExpiry - time.Second)
 		w.state(id.Application, "RUNNING")
 		time.Sleep(2 * time.Second)
@@ -162,7 +162,7 @@ func TestSilentNodeIsLost(t *testing.T) {
 		for range 8 {
 			time.Sleep(2 * time.Minute)
 			s, _ := w.core.NodeSession(w.amContainer(id.Application).Node)
-			s.Seen(time.Now().UnixMilli())
+			s.Seen(w.clock())
 		}
 		news = w.takes(id)
 		if len(news.Exits) != 3 || news.Exits[0].Status != yarn.ExitAborted || !strings.Contains(news.Exits[0].Diagnostics, "lost") {

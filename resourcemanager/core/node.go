@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"slices"
 	"strconv"
+	"time"
 
 	"heddle/resourcemanager/scheduler"
 	"heddle/statemachine"
@@ -44,8 +45,8 @@ type node struct {
 	apps       map[yarn.ApplicationID]struct{}
 	containers map[yarn.ContainerID]*container // that it holds
 	sick       bool                            // as it last said of itself
-	drainBy    int64                           // ms; when it leaves although it is in use; 0: never
-	shrinkBy   int64                           // ms; when what it holds too much is taken back
+	drainBy    time.Time                       // when it leaves although it is in use; zero: never
+	shrinkBy   time.Time                       // when what it holds too much is taken back
 	departures int                             // how often it has left
 }
 
@@ -250,8 +251,7 @@ func (c *Core) registerNode(r NodeRegistration) *NodeSession {
 	}
 	n.rack, n.httpPort, n.version, n.total = r.Rack, r.HTTPPort, r.Version, r.Total
 	n.report, n.reported, n.sick = "", c.now(), false
-	s := &NodeSession{ID: r.ID, From: r.From, Healthy: true, Started: map[yarn.ContainerID]struct{}{}, Ended: map[yarn.ContainerID]struct{}{}}
-	s.Seen(c.now())
+	s := &NodeSession{pulse: newPulse(c.clock()), ID: r.ID, From: r.From, Healthy: true, Started: map[yarn.ContainerID]struct{}{}, Ended: map[yarn.ContainerID]struct{}{}}
 	n.session = s
 	c.nodeSessions.Store(r.ID, s)
 	c.fireNode(n, nodeRegister)

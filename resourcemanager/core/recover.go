@@ -84,7 +84,7 @@ func (c *Core) resume(a *application, unknownQueue error) {
 		a.newAttempt()
 		return
 	}
-	if err := c.sched.StartAttempt(t.id, false, 0, nil, nil, c.now()); err != nil {
+	if err := c.sched.StartAttempt(t.id, false, 0, nil, nil, c.uptime()); err != nil {
 		c.log.Error("a recovered attempt was refused", "attempt", t.id, "error", err)
 		return
 	}

@@ -1,6 +1,10 @@
 package core
 
-import "heddle/yarn"
+import (
+	"time"
+
+	"heddle/yarn"
+)
 
 // SizeUpdate is an AM's wish to change a running container.
 type SizeUpdate struct {
@@ -75,11 +79,11 @@ func (c *Core) handGrown() {
 	}
 }
 
-// growth is an increase that its AM is to bring to the node until a time (ms).
+// growth is an increase that its AM is to bring to the node until a time.
 type growth struct {
 	id      yarn.ContainerID
 	version int32
-	at      int64
+	at      time.Time
 }
 
 // Measured is the size that a node says a container has got.
@@ -100,8 +104,8 @@ func (c *Core) measured(m Measured) {
 }
 
 // shrinkUnused takes increases back that no AM brought to the node in time (Hadoop does so too, YARN-1651).
-func (c *Core) shrinkUnused(now int64) {
-	for len(c.growTimes) > 0 && c.growTimes[0].at <= now {
+func (c *Core) shrinkUnused(now time.Time) {
+	for len(c.growTimes) > 0 && !c.growTimes[0].at.After(now) {
 		g := c.growTimes[0]
 		c.growTimes = c.growTimes[1:]
 		k := c.containers[g.id]
@@ -137,7 +141,7 @@ func (c *Core) resized(k *container, size yarn.Resource, increase bool) {
 	k.resource = size
 	k.version++
 	if increase {
-		c.growTimes = append(c.growTimes, growth{k.id, k.version, c.now() + c.cfg.AllocationExpiry.Milliseconds()})
+		c.growTimes = append(c.growTimes, growth{k.id, k.version, c.clock().Add(c.cfg.AllocationExpiry)})
 	}
 	c.touchApp(k.app)
 	if n := c.nodes[k.node]; n != nil {

@@ -36,6 +36,8 @@ type Exit struct {
 // AMSession is what lies between an attempt's AM and the core. The AM's calls are
 // handled under Call, one at a time; the core only adds news under the inner lock.
 type AMSession struct {
+	*pulse
+
 	Attempt yarn.AttemptID
 	User    string // the submitter
 	App     Submission
@@ -49,7 +51,6 @@ type AMSession struct {
 	KeyID      int32 // of the AMRM key that the AM's token is known to use; guarded by Call
 
 	queue    atomic.Pointer[string]
-	lastSeen atomic.Int64 // ms
 	priority atomic.Int32
 	progress atomic.Uint32 // bits of a float32 from 0 to 1
 
@@ -68,9 +69,6 @@ type AMNews struct {
 	Sized  []Sized
 	Denied []Denial
 }
-
-// Seen notes that the AM was heard at now (ms).
-func (s *AMSession) Seen(now int64) { s.lastSeen.Store(now) }
 
 // Queue is the path of the application's leaf.
 func (s *AMSession) Queue() string { return *s.queue.Load() }
@@ -146,11 +144,10 @@ func (c *Core) AMSession(id yarn.AttemptID) (*AMSession, bool) {
 
 func (c *Core) openAMSession(t *attempt) *AMSession {
 	a := t.app
-	s := &AMSession{Attempt: t.id, User: a.sub.User, App: a.sub, SentNodes: map[yarn.NodeID]int32{}}
+	s := &AMSession{pulse: newPulse(c.clock()), Attempt: t.id, User: a.sub.User, App: a.sub, SentNodes: map[yarn.NodeID]int32{}}
 	queue := a.queue
 	s.queue.Store(&queue)
 	s.priority.Store(a.sub.Priority)
-	s.Seen(c.now())
 	s.news.Exits, a.strays = a.strays, nil
 	c.amSessions.Store(t.id, s)
 	return s
@@ -182,6 +179,8 @@ func (c *Core) strayExit(a *application, e Exit) {
 // NodeSession is what lies between a NodeManager and the core. Heartbeats are handled
 // under Call, one at a time; the core adds orders under the inner lock.
 type NodeSession struct {
+	*pulse
+
 	ID   yarn.NodeID
 	From netip.Addr // that the registration came from; zero where that is not known
 
@@ -195,7 +194,6 @@ type NodeSession struct {
 	Started      map[yarn.ContainerID]struct{} // reported running; guarded by Call
 	Ended        map[yarn.ContainerID]struct{} // reported complete, not yet to be removed; guarded by Call
 
-	lastSeen    atomic.Int64 // ms
 	utilization atomic.Pointer[Utilization]
 	replaced    atomic.Bool // the node registered again, or is gone
 	draining    atomic.Bool // it is excluded, and stays until it is empty
@@ -228,12 +226,6 @@ type Signal struct {
 	Container yarn.ContainerID
 	Command   int32
 }
-
-// SilentMillis is how long, at now (ms), the node has not been heard.
-func (s *NodeSession) SilentMillis(now int64) int64 { return now - s.lastSeen.Load() }
-
-// Seen notes that the node was heard at now (ms).
-func (s *NodeSession) Seen(now int64) { s.lastSeen.Store(now) }
 
 // Measure notes what the node measured.
 func (s *NodeSession) Measure(u Utilization) {

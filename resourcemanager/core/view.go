@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 	"sync/atomic"
+	"time"
 
 	"heddle/persist"
 	"heddle/resourcemanager/scheduler"
@@ -102,8 +103,8 @@ type NodeView struct {
 	Total, Used yarn.Resource
 	Containers  int
 	Report      string
-	Reported    int64 // ms
-	DrainBy     int64 // ms; when a node that is being decommissioned leaves at the latest; 0: no such moment
+	Reported    int64     // ms
+	DrainBy     time.Time // when a node that is being decommissioned leaves at the latest; zero: no such moment
 	session     *NodeSession
 }
 
@@ -121,7 +122,7 @@ func (v *NodeView) LastSeen() int64 {
 	if v.session == nil {
 		return v.Reported
 	}
-	return v.session.lastSeen.Load()
+	return v.session.shown.Load()
 }
 
 // Utilization is what the node measured last, or nil.

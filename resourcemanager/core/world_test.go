@@ -25,6 +25,7 @@ type world struct {
 	disk   *disk
 	launch *launches
 	log    *bytes.Buffer
+	clock  func() time.Time
 	stop   func()
 	apps   int32
 }
@@ -131,7 +132,7 @@ func (l *launches) count() int {
 func within(t *testing.T, change func(*Config), f func(w *world)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		w := &world{t: t, disk: &disk{apps: map[yarn.ApplicationID]AppRecord{}, attempts: map[yarn.AttemptID]AttemptRecord{}}, launch: &launches{}, log: &bytes.Buffer{}}
+		w := &world{t: t, disk: &disk{apps: map[yarn.ApplicationID]AppRecord{}, attempts: map[yarn.AttemptID]AttemptRecord{}}, launch: &launches{}, log: &bytes.Buffer{}, clock: time.Now}
 		w.cfg = Config{ClusterTimestamp: time.Now().UnixMilli(), MaxAttempts: 2, NodeExpiry: 10 * time.Minute, AMExpiry: 15 * time.Minute,
 			AllocationExpiry: 10 * time.Minute, MaxCompleted: 100, BlacklistAMNodes: true, BlacklistAtMost: 800_000, DiagnosticsLength: 64 << 10}
 		if change != nil {
@@ -145,7 +146,7 @@ func within(t *testing.T, change func(*Config), f func(w *world)) {
 
 func (w *world) start(r Recovered) {
 	w.t.Helper()
-	w.core = New(w.cfg, newScheduler(w.t, w.cfg.Epoch), w.disk, w.launch, time.Now, slog.New(slog.NewTextHandler(w.log, nil)))
+	w.core = New(w.cfg, newScheduler(w.t, w.cfg.Epoch), w.disk, w.launch, w.clock, slog.New(slog.NewTextHandler(w.log, nil)))
 	w.core.Recover(r)
 	ctx, cancel := context.WithCancel(context.Background())
 	var done sync.WaitGroup

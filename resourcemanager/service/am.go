@@ -47,7 +47,7 @@ func (s *Service) session(ctx context.Context) (*core.AMSession, int32, error) {
 	if !ok {
 		return nil, 0, rpc.Exception(rpc.ClassApplicationAttemptNotFound, "Application attempt %s doesn't exist in ApplicationMasterService cache.", attempt)
 	}
-	sess.Seen(s.Clock().UnixMilli())
+	sess.Seen(s.Clock())
 	return sess, id.GetKeyId(), nil
 }
 

@@ -49,7 +49,7 @@ func (s *Service) quietHeartbeat(ctx context.Context, req, out []byte) ([]byte, 
 		b.containerKey != s.Tokens.ContainerKeys().Newest().ID || b.nmKey != s.Tokens.NMKeys().Newest().ID {
 		return nil, false
 	}
-	sess.Seen(s.Clock().UnixMilli())
+	sess.Seen(s.Clock())
 	if b.hasUse {
 		sess.Measure(b.use)
 	}

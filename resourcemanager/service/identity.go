@@ -39,7 +39,7 @@ func fromElsewhere(ctx context.Context, sess *core.NodeSession) bool {
 // taken refuses a call in the name of a node that is heard at another address.
 func (s *Service) taken(ctx context.Context, id yarn.NodeID) error {
 	sess, ok := s.Core.NodeSession(id)
-	if !ok || !fromElsewhere(ctx, sess) || sess.SilentMillis(s.Clock().UnixMilli()) > silentBeats*s.Settings.HeartbeatMillis {
+	if !ok || !fromElsewhere(ctx, sess) || sess.Silent(s.Clock()).Milliseconds() > silentBeats*s.Settings.HeartbeatMillis {
 		return nil
 	}
 	s.Log.Warn("a node that lives is claimed from another address", "node", id, "registered from", sess.From, "claimed from", peer(ctx))

@@ -8,6 +8,7 @@ import (
 	"net"
 	"slices"
 	"strings"
+	"time"
 
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
@@ -153,8 +154,8 @@ func (s *Service) nodeReport(n *core.NodeView) *yarnpb.NodeReportProto {
 		Capability: wire.Resource(n.Total, s.Settings.Types), NumContainers: new(int32(n.Containers)), NodeState: yarnpb.NodeStateProto(n.State).Enum(),
 		HealthReport: new(n.Report), LastHealthReportTime: new(n.LastSeen()),
 	}
-	if n.State == yarn.NodeDecommissioning && n.DrainBy > 0 {
-		p.DecommissioningTimeout = new(uint32(max(0, n.DrainBy-s.Clock().UnixMilli()) / 1000))
+	if n.State == yarn.NodeDecommissioning && !n.DrainBy.IsZero() {
+		p.DecommissioningTimeout = new(uint32(max(0, n.DrainBy.Sub(s.Clock())) / time.Second))
 	}
 	if u := n.Utilization(); u != nil {
 		p.NodeUtilization = &yarnpb.ResourceUtilizationProto{Pmem: new(u.NodePMemMB), Vmem: new(u.NodeVMemMB), Cpu: new(u.NodeCPU)}

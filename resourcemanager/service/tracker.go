@@ -123,7 +123,7 @@ func (s *Service) nodeHeartbeat(ctx context.Context, req *yarnpb.NodeHeartbeatRe
 	}
 	sess.Call.Lock()
 	defer sess.Call.Unlock()
-	sess.Seen(s.Clock().UnixMilli())
+	sess.Seen(s.Clock())
 	if next(status.GetResponseId()) == sess.ResponseID {
 		if last, ok := sess.LastReply.(*yarnpb.NodeHeartbeatResponseProto); ok {
 			return last, nil

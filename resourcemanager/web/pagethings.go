@@ -183,8 +183,8 @@ func (w *Web) nodePage(r *http.Request) (pages.Page, error) {
 	d := factsData{Head: id.String(), State: n.State.String(), Note: n.Report, Bad: n.State == yarn.NodeUnhealthy || n.State == yarn.NodeLost,
 		Cards: append(w.shares(n.Used, n.Total), card{Figure: strconv.Itoa(n.Containers), Text: "containers"}), Facts: []fact{text("Rack", n.Rack),
 			{"Its own pages", pages.Cell{Text: n.HTTP, Path: "http://" + n.HTTP + "/node"}}, text("Version", n.Version), text("Last heard", pages.When(n.LastSeen())+" ("+pages.Took(n.LastSeen(), 0, now)+" ago)")}}
-	if n.DrainBy > 0 {
-		d.Facts = append(d.Facts, text("Leaves by", pages.When(n.DrainBy)))
+	if !n.DrainBy.IsZero() {
+		d.Facts = append(d.Facts, text("Leaves by", pages.When(n.DrainBy.UnixMilli())))
 	}
 	if u := n.Utilization(); u != nil {
 		d.Facts = append(d.Facts, text("Measured on the machine", pages.Memory(int64(u.NodePMemMB))+" of memory, "+strconv.FormatFloat(float64(u.NodeCPU), 'f', 1, 32)+" cores"),
