@@ -64,7 +64,7 @@ func (n *node) openPlugins(ctx context.Context) error {
 		return nil
 	}
 	const key = "yarn.nodemanager.pluggable-device-framework.device-classes"
-	s := &plugin.Set{Log: n.log}
+	s := &plugin.Set{Log: n.log, ReleaseFailed: make(chan struct{}, 1)}
 	for _, program := range n.pluginPrograms {
 		p, err := plugin.Open(ctx, program, pluginTimeout, n.types)
 		if err != nil {
@@ -105,6 +105,10 @@ func (n *node) watchDevices(ctx context.Context) {
 	if !n.gpus && n.plugins == nil {
 		return
 	}
+	var failed <-chan struct{}
+	if n.plugins != nil {
+		failed = n.plugins.ReleaseFailed
+	}
 	n.wg.Go(func() {
 		t := time.NewTicker(n.gpuInterval)
 		defer t.Stop()
@@ -112,6 +116,9 @@ func (n *node) watchDevices(ctx context.Context) {
 			select {
 			case <-ctx.Done():
 				return
+			case <-failed: // there are fewer now
+				n.noteTrouble()
+				n.link.Reregister()
 			case <-t.C:
 				n.lookAtDevices(ctx)
 			}

@@ -30,6 +30,7 @@ type Set struct {
 	mu    sync.Mutex // guards everything below
 	gpus  []GPU
 	owner map[string]yarn.ContainerID // by UUID
+	held  map[string]string           // by UUID: why it does not come back from a container that is over
 }
 
 // New returns a Set of these devices. position is where resource vectors have their number,
@@ -38,7 +39,7 @@ func New(position int, gpus []GPU) *Set { return NewOf("GPU", position, gpus) }
 
 // NewOf is New for devices of another kind.
 func NewOf(kind string, position int, devices []GPU) *Set {
-	return &Set{kind: kind, position: position, gpus: devices, owner: map[string]yarn.ContainerID{}}
+	return &Set{kind: kind, position: position, gpus: devices, owner: map[string]yarn.ContainerID{}, held: map[string]string{}}
 }
 
 // Counted reports whether the node counts GPUs, so that containers see only what they were given.
@@ -106,8 +107,32 @@ func (s *Set) Release(c yarn.ContainerID) {
 	for id, holder := range s.owner {
 		if holder == c {
 			delete(s.owner, id)
+			delete(s.held, id)
 		}
 	}
+}
+
+// Hold keeps the devices of a container that is over from others until Release, and says why.
+func (s *Set) Hold(c yarn.ContainerID, why string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for id, holder := range s.owner {
+		if holder == c {
+			s.held[id] = why
+		}
+	}
+}
+
+// Held lists the containers whose devices Hold keeps.
+func (s *Set) Held() (containers []yarn.ContainerID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for id := range s.held {
+		if c := s.owner[id]; !slices.Contains(containers, c) {
+			containers = append(containers, c)
+		}
+	}
+	return containers
 }
 
 func (g GPU) usable() bool { return !g.Lost && g.Fault == "" }
@@ -118,7 +143,7 @@ func (s *Set) Usable() int {
 	defer s.mu.Unlock()
 	n := 0
 	for _, g := range s.gpus {
-		if g.usable() {
+		if g.usable() && s.held[g.UUID] == "" {
 			n++
 		}
 	}
@@ -170,6 +195,9 @@ func (s *Set) Trouble() (words []string, stranded map[yarn.ContainerID]string) {
 	stranded = map[yarn.ContainerID]string{}
 	for _, g := range s.gpus {
 		why := g.Fault
+		if held := s.held[g.UUID]; held != "" && why == "" {
+			why = held
+		}
 		if g.Lost {
 			why = "it is lost"
 			if c, taken := s.owner[g.UUID]; taken {

@@ -161,6 +161,8 @@ type Grant struct {
 type Set struct {
 	Plugins []*Plugin
 	Log     *slog.Logger
+	// ReleaseFailed gets a word, where it has room, when devices were not taken back; may be nil.
+	ReleaseFailed chan struct{}
 }
 
 var envName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
@@ -225,21 +227,34 @@ func (s *Set) Restore(c yarn.ContainerID, held map[string][]string) {
 	}
 }
 
-// Release takes an ended container's devices back, after the program was told.
+// Release takes an ended container's devices back, after the program was told. Where it does not do so, nobody
+// gets them until a later try succeeds (see Look), and ReleaseFailed hears of it.
 func (s *Set) Release(ctx context.Context, c yarn.ContainerID) {
 	if s == nil {
 		return
 	}
 	for _, p := range s.Plugins {
-		ids := p.set.Of(c)
-		if len(ids) == 0 {
-			continue
+		if err := p.release(ctx, c); err != nil {
+			s.Log.Error("a device plug-in did not take devices back; nobody gets them until it does", "container", c, "error", err)
+			select {
+			case s.ReleaseFailed <- struct{}{}:
+			default:
+			}
 		}
-		if err := p.ask(ctx, "release", map[string]any{"container": c.String(), "devices": ids}, nil); err != nil {
-			s.Log.Error("a device plug-in did not take devices back well; they are given away again", "container", c, "devices", ids, "error", err)
-		}
-		p.set.Release(c)
 	}
+}
+
+func (p *Plugin) release(ctx context.Context, c yarn.ContainerID) error {
+	ids := p.set.Of(c)
+	if len(ids) == 0 {
+		return nil
+	}
+	if err := p.ask(ctx, "release", map[string]any{"container": c.String(), "devices": ids}, nil); err != nil {
+		p.set.Hold(c, fmt.Sprintf("its plug-in does not take it back from %s: %v", c, err))
+		return err
+	}
+	p.set.Release(c)
+	return nil
 }
 
 // Same reports whether two sizes have the same devices.
@@ -258,9 +273,15 @@ func (s *Set) Offer(r yarn.Resource) yarn.Resource {
 	return r
 }
 
-// Look asks every program again. Where one does not answer, what was known of its devices counts.
+// Look asks every program again, first to take back what it did not. Where one does not answer, what was known
+// of its devices counts.
 func (s *Set) Look(ctx context.Context) {
 	for _, p := range s.Plugins {
+		for _, c := range p.set.Held() {
+			if err := p.release(ctx, c); err == nil {
+				s.Log.Info("a device plug-in took devices back at last", "container", c)
+			}
+		}
 		found, err := p.devices(ctx)
 		if err == nil {
 			p.set.Update(found)

@@ -142,3 +142,45 @@ release) echo "release $(cat)" >> %[2]s/calls;;`, registers, dir)
 		t.Errorf("restored: %v", got)
 	}
 }
+
+func TestADeviceThatIsNotTakenBackGoesToNobody(t *testing.T) {
+	broken := filepath.Join(t.TempDir(), "broken")
+	if err := os.WriteFile(broken, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cases := registers + `devices) echo '{"devices": [{"id": "f0"}]}';; allocate) echo '{}';; release) if [ -e ` + broken + ` ]; then echo stuck >&2; exit 1; fi;;`
+	p, err := Open(t.Context(), program(t, cases), time.Minute, types(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &Set{Plugins: []*Plugin{p}, Log: slog.New(slog.DiscardHandler), ReleaseFailed: make(chan struct{}, 1)}
+	first, second, one := yarn.ContainerID{ID: 1}, yarn.ContainerID{ID: 2}, yarn.Resource{0, 0, 1}
+	if _, err := s.Assign(t.Context(), first, one, "default"); err != nil {
+		t.Fatal(err)
+	}
+	s.Release(t.Context(), first)
+	if len(s.ReleaseFailed) != 1 {
+		t.Error("nobody heard of it")
+	}
+	s.Look(t.Context()) // fails again
+	words, stranded := s.Trouble()
+	if len(words) != 1 || !strings.Contains(words[0], "f0") || !strings.Contains(words[0], "does not take it back from "+first.String()) || !strings.Contains(words[0], "stuck") || len(stranded) != 0 {
+		t.Errorf("%q, %v", words, stranded)
+	}
+	if n := s.Offer(yarn.Resource{})[2]; n != 0 {
+		t.Errorf("%d are offered", n)
+	}
+	if _, err := s.Assign(t.Context(), second, one, "default"); err == nil {
+		t.Error("another container got it")
+	}
+	if err := os.Remove(broken); err != nil {
+		t.Fatal(err)
+	}
+	s.Look(t.Context())
+	if words, _ := s.Trouble(); len(words) != 0 || s.Offer(yarn.Resource{})[2] != 1 {
+		t.Errorf("it was taken back, and %q", words)
+	}
+	if _, err := s.Assign(t.Context(), second, one, "default"); err != nil {
+		t.Error(err)
+	}
+}
