@@ -4,11 +4,16 @@ package cluster
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"maps"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -19,6 +24,7 @@ import (
 type HDFS struct {
 	dir      string
 	port     int
+	web      int
 	name     *process
 	data     []*process
 	settings map[string]string
@@ -46,7 +52,7 @@ func StartReplicated(ctx context.Context, dir string, dataNodes int) (*HDFS, err
 	if err != nil {
 		return nil, err
 	}
-	h := &HDFS{dir: dir, port: ports["nn"]}
+	h := &HDFS{dir: dir, port: ports["nn"], web: ports["nnweb"]}
 	copies := strconv.Itoa(dataNodes)
 	conf := filepath.Join(dir, "conf")
 	for _, d := range []string{"webapps/hdfs", "webapps/datanode"} { // the daemons want these on the class path, empty is enough
@@ -67,6 +73,9 @@ func StartReplicated(ctx context.Context, dir string, dataNodes int) (*HDFS, err
 	}
 	if err == nil {
 		err = os.WriteFile(filepath.Join(conf, "log4j.properties"), []byte(log4j), 0o644)
+	}
+	if err == nil { // counters in /jmx are a second old at most
+		err = os.WriteFile(filepath.Join(conf, "hadoop-metrics2.properties"), []byte("*.period=1\n"), 0o644)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("preparing HDFS: %w", err)
@@ -99,6 +108,52 @@ func (h *HDFS) start(ctx context.Context, classPath string, dataNodes int) error
 	}
 	return h.data[0].await(ctx, time.Minute, "take a file", h.writable)
 }
+
+// Calls counts the calls that the NameNode has answered, by method and without those of DataNodes; it waits until no more come.
+func (h *HDFS) Calls(ctx context.Context) (map[string]int, error) {
+	for last := map[string]int(nil); ; {
+		now, err := h.calls(ctx)
+		if err != nil || last != nil && maps.Equal(last, now) {
+			return now, err
+		}
+		last = now
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(2500 * time.Millisecond): // longer than the counters are old
+		}
+	}
+}
+
+func (h *HDFS) calls(ctx context.Context) (map[string]int, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprintf("http://127.0.0.1:%d/jmx?qry=Hadoop:service=NameNode,name=RpcDetailedActivityForPort%d", h.web, h.port), nil)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return nil, fmt.Errorf("the NameNode's counters: %w", err)
+	}
+	defer resp.Body.Close()
+	var all struct{ Beans []map[string]any }
+	if err := json.NewDecoder(resp.Body).Decode(&all); err != nil {
+		return nil, fmt.Errorf("the NameNode's counters: %w", err)
+	}
+	if len(all.Beans) != 1 {
+		return nil, fmt.Errorf("the NameNode's counters: %d beans for its port", len(all.Beans))
+	}
+	out := map[string]int{}
+	for name, v := range all.Beans[0] {
+		method, counts := strings.CutSuffix(name, "NumOps")
+		n, number := v.(float64)
+		if counts && number && !slices.Contains(dataNodeCalls, method) && !strings.HasPrefix(method, "Overall") && !strings.HasSuffix(method, "Exception") {
+			out[method] = int(n)
+		}
+	}
+	return out, nil
+}
+
+var dataNodeCalls = []string{"SendHeartbeat", "BlockReport", "BlockReceivedAndDeleted", "RegisterDatanode", "VersionRequest", "SendLifeline"}
 
 // Freeze stops a DataNode's process, and Thaw lets it go on.
 func (h *HDFS) Freeze(dataNode int) error {
