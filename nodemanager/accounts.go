@@ -3,6 +3,7 @@ package nodemanager
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -10,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"heddle/executor"
 	"heddle/hadoop/conf"
@@ -100,9 +102,29 @@ func (a *accounts) open(configDir string) error {
 	if _, err := exec.LookPath("setpriv"); err != nil {
 		return fmt.Errorf("LinuxContainerExecutor changes accounts by setpriv, which is part of util-linux: %w", err)
 	}
+	file := filepath.Join(configDir, "container-executor.cfg")
+	if err := trusted(file); err != nil {
+		return err
+	}
 	var err error
-	a.rules, err = readRules(filepath.Join(configDir, "container-executor.cfg"))
+	a.rules, err = readRules(file)
 	return err
+}
+
+// trusted refuses a file of rules that others than root can write, as Hadoop's setuid program does. It looks at the
+// file, links followed, and not at the folders above. An absent file is fine: the built-in rules hold.
+func trusted(file string) error {
+	fi, err := os.Stat(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if st, ok := fi.Sys().(*syscall.Stat_t); !ok || st.Uid != 0 || fi.Mode().Perm()&0o022 != 0 {
+		return fmt.Errorf("%s says who containers run as, and must be owned by root and writable by nobody else (it is %v): chown root and chmod go-w it", file, fi.Mode())
+	}
+	return nil
 }
 
 // of is the account for a user's containers; nil for the NodeManager's own.
