@@ -5,6 +5,8 @@ import (
 	"runtime"
 	"syscall"
 	"unsafe"
+
+	"golang.org/x/sys/unix"
 )
 
 // Do runs f with the account's rights on files instead of the daemon's, so that links and renames of
@@ -44,6 +46,29 @@ func (a *Account) become() error {
 		if uint32(now) != uint32(id.want) {
 			return fmt.Errorf("%s: refused; the daemon must run as root", id.name)
 		}
+	}
+	return nil
+}
+
+// Become makes this process the account for good: its groups, its ids, and no capability. The caller is locked to its
+// thread, and executes the account's program there next.
+func (a *Account) Become() error {
+	groups := []int{int(a.GID)}
+	for _, g := range a.groups {
+		groups = append(groups, int(g))
+	}
+	if err := syscall.Setgroups(groups); err != nil {
+		return fmt.Errorf("setgroups: %w", err)
+	}
+	if err := syscall.Setresgid(int(a.GID), int(a.GID), int(a.GID)); err != nil {
+		return fmt.Errorf("setresgid: %w", err)
+	}
+	if err := syscall.Setresuid(int(a.UID), int(a.UID), int(a.UID)); err != nil {
+		return fmt.Errorf("setresuid: %w", err)
+	}
+	var none [2]unix.CapUserData // what a daemon in a container may have inherited would pass through exec
+	if err := unix.Capset(&unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}, &none[0]); err != nil {
+		return fmt.Errorf("capset: %w", err)
 	}
 	return nil
 }

@@ -11,3 +11,6 @@ func (a *Account) Do(f func() error) error {
 	}
 	return errors.New("containers of other users need Linux")
 }
+
+// Become is for Linux.
+func (a *Account) Become() error { return errors.New("containers of other users need Linux") }

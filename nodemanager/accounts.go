@@ -1,20 +1,15 @@
 package nodemanager
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
-	"slices"
-	"strconv"
 	"strings"
-	"syscall"
 
 	"heddle/executor"
 	"heddle/hadoop/conf"
+	"heddle/nodemanager/launcher"
 )
 
 // accounts says who a user's containers run as.
@@ -22,45 +17,8 @@ type accounts struct {
 	separate bool   // LinuxContainerExecutor
 	single   string // everybody's account, else the submitter's own
 	pattern  *regexp.Regexp
-	rules    rules
-}
-
-// rules are those of container-executor.cfg, which Hadoop's setuid program keeps; so are the values that
-// count where the file says nothing.
-type rules struct {
-	banned []string // banned.users
-	minUID int      // min.user.id
-	system []string // allowed.system.users, also below minUID
-}
-
-func readRules(file string) (rules, error) {
-	cfg, err := readExecutorCfg(file)
-	if err != nil {
-		return rules{}, err
-	}
-	r := rules{banned: []string{"yarn", "mapred", "hdfs", "bin"}, minUID: 1000, system: cfg["allowed.system.users"]}
-	if b := cfg["banned.users"]; len(b) > 0 {
-		r.banned = b
-	}
-	if m := cfg["min.user.id"]; len(m) > 0 {
-		if r.minUID, err = strconv.Atoi(m[0]); err != nil || len(m) > 1 {
-			return rules{}, fmt.Errorf("min.user.id=%s in %s: want a number", strings.Join(m, ","), file)
-		}
-	}
-	return r, nil
-}
-
-// check refuses accounts that containers may not run as, in Hadoop's words.
-func (r rules) check(a *executor.Account) error {
-	switch {
-	case a.UID == 0:
-		return errors.New("Running as root is not allowed") //nolint:revive // Hadoop's text
-	case int(a.UID) < r.minUID && !slices.Contains(r.system, a.Name):
-		return fmt.Errorf("Requested user %s is not whitelisted and has id %d,which is below the minimum allowed %d (min.user.id, allowed.system.users)", a.Name, a.UID, r.minUID) //nolint:revive // Hadoop's text
-	case slices.Contains(r.banned, a.Name):
-		return fmt.Errorf("Requested user %s is banned (banned.users)", a.Name) //nolint:revive // Hadoop's text
-	}
-	return nil
+	rules    launcher.Rules
+	launcher *launcher.Launcher
 }
 
 func readAccounts(c *conf.Config) (accounts, error) {
@@ -94,37 +52,28 @@ func readAccounts(c *conf.Config) (accounts, error) {
 	return a, nil
 }
 
-// open reads the rules and looks for what changes accounts.
+// open reads the rules and readies what changes accounts.
 func (a *accounts) open(configDir string) error {
 	if !a.separate {
 		return nil
 	}
-	if _, err := exec.LookPath("setpriv"); err != nil {
-		return fmt.Errorf("LinuxContainerExecutor changes accounts by setpriv, which is part of util-linux: %w", err)
-	}
-	file := filepath.Join(configDir, "container-executor.cfg")
-	if err := trusted(file); err != nil {
-		return err
-	}
-	var err error
-	a.rules, err = readRules(file)
-	return err
-}
-
-// trusted refuses a file of rules that others than root can write, as Hadoop's setuid program does. It looks at the
-// file, links followed, and not at the folders above. An absent file is fine: the built-in rules hold.
-func trusted(file string) error {
-	fi, err := os.Stat(file)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
+	file, err := filepath.Abs(filepath.Join(configDir, "container-executor.cfg"))
 	if err != nil {
 		return err
 	}
-	if st, ok := fi.Sys().(*syscall.Stat_t); !ok || st.Uid != 0 || fi.Mode().Perm()&0o022 != 0 {
-		return fmt.Errorf("%s says who containers run as, and must be owned by root and writable by nobody else (it is %v): chown root and chmod go-w it", file, fi.Mode())
+	if a.rules, err = launcher.ReadRules(file); err != nil {
+		return err
 	}
-	return nil
+	a.launcher, err = launcher.New(file)
+	return err
+}
+
+// as is how the process executor runs a program as a user; nil where it never does.
+func (a *accounts) as() func(user, dir string) []string {
+	if a.launcher == nil {
+		return nil
+	}
+	return a.launcher.Command
 }
 
 // of is the account for a user's containers; nil for the NodeManager's own.
@@ -143,5 +92,5 @@ func (a accounts) of(user string) (*executor.Account, error) {
 	if err != nil {
 		return nil, err
 	}
-	return acc, a.rules.check(acc)
+	return acc, a.rules.Check(acc)
 }

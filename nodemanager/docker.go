@@ -1,15 +1,10 @@
 package nodemanager
 
 import (
-	"bufio"
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"heddle/executor"
@@ -17,6 +12,7 @@ import (
 	"heddle/hadoop/conf"
 	"heddle/hadoop/security"
 	"heddle/nodemanager/container"
+	"heddle/nodemanager/launcher"
 	"heddle/yarn"
 )
 
@@ -158,7 +154,7 @@ func (n *node) dockerPolicy() (*docker.Policy, error) {
 			return nil, err
 		}
 	}
-	cfg, err := readExecutorCfg(filepath.Join(n.opt.ConfigDir, "container-executor.cfg"))
+	cfg, err := launcher.ReadLists(filepath.Join(n.opt.ConfigDir, "container-executor.cfg"))
 	if err != nil {
 		return nil, err
 	}
@@ -175,30 +171,4 @@ func (n *node) privileged(p *docker.Policy, c *conf.Config, key string) error {
 	lookup := groups.Func(func(err error) { n.log.Warn("groups of a user are not known", "error", err) })
 	p.Privileged = func(user string) bool { return acl.Allows(user, lookup) }
 	return nil
-}
-
-// readExecutorCfg reads the lists of container-executor.cfg: key=value,value lines below [sections],
-// whose keys are unique. An absent file holds nothing.
-func readExecutorCfg(file string) (map[string][]string, error) {
-	out := map[string][]string{}
-	f, err := os.Open(file)
-	if errors.Is(err, fs.ErrNotExist) {
-		return out, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close() //nolint:errcheck // only read
-	sc := bufio.NewScanner(f)
-	for sc.Scan() {
-		line, _, _ := strings.Cut(sc.Text(), "#")
-		if k, v, ok := strings.Cut(line, "="); ok {
-			for x := range strings.SplitSeq(v, ",") {
-				if x = strings.TrimSpace(x); x != "" {
-					out[strings.TrimSpace(k)] = append(out[strings.TrimSpace(k)], x)
-				}
-			}
-		}
-	}
-	return out, sc.Err()
 }

@@ -6,6 +6,7 @@ import (
 	"heddle/hadoop/conf"
 	"heddle/hadoop/conf/keys"
 	"heddle/nodemanager"
+	"heddle/nodemanager/launcher"
 	"heddle/resourcemanager/scheduler"
 	"heddle/resourcemanager/settings"
 )
@@ -14,6 +15,9 @@ import (
 func daemonCommands() []*cli.Command {
 	return []*cli.Command{resourceManagerCommand(), nodeManagerCommand(), sandboxCommand(), applicationMasterCommand()}
 }
+
+// secondLives are what a daemon starts this program for.
+func secondLives() { launcher.Dispatch() }
 
 // starts read a configuration as the daemons' starts do.
 func starts() map[keys.Daemon]func(dir string) error {

@@ -12,6 +12,9 @@ import (
 // daemonCommands is empty: elsewhere than on Linux heddle is a client.
 func daemonCommands() []*cli.Command { return nil }
 
+// secondLives has nothing to do without daemons.
+func secondLives() {}
+
 // starts knows what the table refuses; what else a start needs is known on Linux only.
 func starts() map[keys.Daemon]func(dir string) error {
 	refuse := func(d keys.Daemon) func(string) error {

@@ -15,6 +15,7 @@ import (
 var version = "dev"
 
 func main() {
+	secondLives()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	app := &cli.App{
 		Name:    "heddle",

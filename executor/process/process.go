@@ -30,7 +30,9 @@ type Config struct {
 	SharedOnce bool
 	// ExitFileTimeout is how long a reattached task's exit code is waited for after its processes are gone.
 	ExitFileTimeout time.Duration
-	Log             *slog.Logger
+	// As is what goes before a program to run it as a user in a folder of that user; nil: no task has an account.
+	As  func(user, dir string) []string
+	Log *slog.Logger
 }
 
 // Executor implements executor.Executor with processes.
@@ -64,8 +66,8 @@ const pollInterval = 50 * time.Millisecond
 
 // Prepare implements executor.Executor.
 func (e *Executor) Prepare(_ context.Context, t *executor.Task) error {
-	if t.RunAs != nil && os.Geteuid() != 0 {
-		return fmt.Errorf("running a container as %s needs the NodeManager to run as root", t.RunAs.Name)
+	if t.RunAs != nil && e.cfg.As == nil {
+		return fmt.Errorf("running a container as %s needs LinuxContainerExecutor", t.RunAs.Name)
 	}
 	return nil
 }
@@ -76,7 +78,7 @@ func (e *Executor) Start(_ context.Context, t *executor.Task) (executor.Process,
 	if err != nil {
 		return nil, fmt.Errorf("start %s: %w", t.ID, err)
 	}
-	wrapper, err := writeScripts(t, group.joinFiles())
+	wrapper, err := e.writeScripts(t, group.joinFiles())
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("start %s: %w", t.ID, err), group.remove())
 	}

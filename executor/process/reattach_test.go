@@ -57,7 +57,7 @@ func TestATaskWhoseStartWasCutOffNeverBegins(t *testing.T) {
 		t.Fatalf("without a pid: %v", err)
 	}
 	// the shells of the cut-off start go on only now
-	wrapper, err := writeScripts(task, nil)
+	wrapper, err := (&Executor{}).writeScripts(task, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,10 +13,14 @@ import (
 
 // writeScripts writes the two small shells into the task's private directory, where the task
 // cannot change them, and returns the first.
-func writeScripts(t *executor.Task, joins []string) (string, error) {
+func (e *Executor) writeScripts(t *executor.Task, joins []string) (string, error) {
 	session := filepath.Join(t.PrivateDir, "session.sh")
 	wrapper := filepath.Join(t.PrivateDir, "wrapper.sh")
-	if err := writeScript(session, sessionScript(t, joins)); err != nil {
+	var as []string
+	if t.RunAs != nil {
+		as = e.cfg.As(t.RunAs.Name, t.WorkDir)
+	}
+	if err := writeScript(session, sessionScript(t, joins, as)); err != nil {
 		return "", err
 	}
 	return wrapper, writeScript(wrapper, wrapperScript(session, t.ExitFile))
@@ -50,7 +54,7 @@ exit $rc
 // sessionScript runs in a session of its own: it joins the cgroups, notes its birth and its pid and becomes the
 // task, so that the noted pid is the task's process, group and session from the moment that it can be read. The
 // pid file must be new: one that is there says that nobody waits for this task any more (see fence).
-func sessionScript(t *executor.Task, joins []string) string {
+func sessionScript(t *executor.Task, joins, as []string) string {
 	var b strings.Builder
 	b.WriteString("#!/bin/bash\nset -e\n")
 	for _, f := range joins {
@@ -58,8 +62,8 @@ func sessionScript(t *executor.Task, joins []string) string {
 	}
 	fmt.Fprintf(&b, "read -r boot < %s\nread -r stat < /proc/$$/stat\necho \"$boot $stat\" > %s\n", bootIDFile, quote(birthFile(t)))
 	fmt.Fprintf(&b, "set -C\necho $$ > %s\nset +C\nexec ", quote(t.PidFile))
-	if t.RunAs != nil {
-		fmt.Fprintf(&b, "setpriv --reuid=%d --regid=%d --init-groups ", t.RunAs.UID, t.RunAs.GID)
+	for _, w := range as {
+		b.WriteString(quote(w) + " ")
 	}
 	fmt.Fprintf(&b, "/bin/bash %s\n", quote(t.Script))
 	return b.String()

@@ -21,6 +21,7 @@ import (
 	yarnpb "heddle/hadoop-proto/yarn"
 	"heddle/hadoop/conf"
 	"heddle/nodemanager"
+	"heddle/nodemanager/launcher"
 	"heddle/nodemanager/recovery"
 	"heddle/yarn"
 	"heddle/yarn/wire"
@@ -30,6 +31,7 @@ import (
 const childVariable = "HEDDLE_TEST_NODEMANAGER"
 
 func TestMain(m *testing.M) {
+	launcher.Dispatch()
 	if f := os.Getenv(childVariable); f != "" {
 		if err := becomeNode(f); err != nil {
 			fmt.Fprintln(os.Stderr, "the NodeManager ended:", err)

@@ -1,4 +1,4 @@
-package nodemanager
+package launcher
 
 import (
 	"os"
