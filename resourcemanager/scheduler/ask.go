@@ -87,9 +87,11 @@ const (
 	UserAMShare
 	UserLimit // the user is above the user limit
 	WaitsForLocality
-	NoNodeFits   // no usable node has that much free now
-	GangNotWhole // only part of a gang would fit
-	TooLarge     // no node is that large, even when empty
+	Blacklisted   // the application's blacklist holds every usable node that is large enough
+	AMFailedThere // so do those on which its ApplicationMaster failed
+	NoNodeFits    // no usable node has that much free now
+	GangNotWhole  // only part of a gang would fit
+	TooLarge      // no node is that large, even when empty
 )
 
 var reasonTexts = [...]string{
@@ -100,6 +102,8 @@ var reasonTexts = [...]string{
 	UserAMShare:      "the user's share for ApplicationMasters is used up",
 	UserLimit:        "the user has reached the user limit of the queue (user-limit-factor)",
 	WaitsForLocality: "waits for one of the named hosts or racks",
+	Blacklisted:      "every node that is large enough is on the application's blacklist",
+	AMFailedThere:    "its ApplicationMaster failed on every node that is large enough, and is kept off them (am-scheduling.node-blacklisting)",
 	NoNodeFits:       "no node has enough free resources now",
 	GangNotWhole:     "not all containers of the gang fit at once now",
 	TooLarge:         "no node is large enough, even when empty",

@@ -154,7 +154,8 @@ func (s *Scheduler) placeAsk(a *app, k *ask, t *tx, now int64) Reason {
 		for p.Count > 0 {
 			if r := s.placeOne(a, k, p, t, now); r != NotSkipped {
 				t.rollback()
-				if r == QueueMaximum || r == TooLarge {
+				switch r {
+				case QueueMaximum, TooLarge, Blacklisted:
 					return r
 				}
 				return GangNotWhole
@@ -178,6 +179,9 @@ func (s *Scheduler) placeOne(a *app, k *ask, p *Part, t *tx, now int64) Reason {
 	if n, level := s.near(k, p, ok, now); n != nil {
 		t.grant(a, k, p, n, level, now)
 		return NotSkipped
+	}
+	if r := s.barred(a, k, p); r != NotSkipped {
+		return r
 	}
 	if !p.RelaxAny {
 		return WaitsForLocality
@@ -249,6 +253,34 @@ func (a *app) avoids(n *node, am bool) bool {
 		return true
 	}
 	return a.avoid != nil && (a.avoid[n.host] || a.avoid[strings.ToLower(n.rack.name)])
+}
+
+// barred is the reason of a part that fits usable nodes, but only such as the application must not have. A part that insists on its
+// hosts and racks looks at those alone. It seldom looks at more than a node: the first that is not barred ends it.
+func (s *Scheduler) barred(a *app, k *ask, p *Part) Reason {
+	if len(a.avoid) == 0 && (!k.am || len(a.amAvoid) == 0) {
+		return NotSkipped
+	}
+	reason := NotSkipped
+	for _, n := range s.index.nodes {
+		if n == nil || !n.usable || !s.cfg.fits(p.Capability, n.total) || !p.RelaxAny && !p.names(n) {
+			continue
+		}
+		switch {
+		case !a.avoids(n, k.am):
+			return NotSkipped
+		case a.avoids(n, false):
+			reason = Blacklisted
+		case reason == NotSkipped:
+			reason = AMFailedThere
+		}
+	}
+	return reason
+}
+
+// names reports whether the part asks for the node's host or rack.
+func (p *Part) names(n *node) bool {
+	return p.Hosts[n.host] != nil || p.Racks[n.rack.name] != nil && p.Racks[n.rack.name].Relax
 }
 
 // waited reports whether an ask has waited long enough for a less local place; if not

@@ -191,6 +191,40 @@ func TestABlacklistedNodeGetsNothing(t *testing.T) {
 	c.has("x", 8)
 }
 
+func TestAPendingAskSaysThatABlacklistHoldsTheNodesThatFit(t *testing.T) {
+	c := newCluster(t, tree(leafOf("a", 100)))
+	c.node("small", "/default-rack", 2, 8, 0)
+	c.node("big", "/default-rack", 8, 8, 0)
+	why := func(name string, want Reason) {
+		t.Helper()
+		if got := c.Why(c.apps[name]).Reason; got != want {
+			t.Errorf("%s waits: %q, not %q", name, got, want)
+		}
+	}
+	c.node("other", "/default-rack", 8, 8, 0)
+	c.app("y", "a", "u")
+	c.Blacklist(c.apps["y"], []string{"big"}, nil)
+	c.ask("y", want(Any, 1, 8, true))
+	c.app("x", "a", "u")
+	c.Blacklist(c.apps["x"], []string{"big"}, nil)
+	c.ask("x", want(Any, 1, 4, true))
+	why("x", NoNodeFits) // a node that is not on the list is busy
+	c.Blacklist(c.apps["x"], []string{"other"}, nil)
+	c.place()
+	why("x", Blacklisted)
+	c.app("z", "a", "u")
+	c.Blacklist(c.apps["z"], []string{"small"}, nil)
+	c.ask("z", want("small", 1, 1, false), want(Any, 1, 1, false))
+	why("z", Blacklisted) // it insists on a host that it has put on the list
+	c.managed("w", "a", "u", 4)
+	if err := c.StartAttempt(yarn.AttemptID{Application: c.apps["w"], Attempt: 2}, true, 0, []Request{{Name: Any, Capability: yarn.NewResource(4096, 1), Count: 1, Relax: true}},
+		[]string{"big", "other"}, c.now); err != nil {
+		t.Fatal(err)
+	}
+	c.place()
+	why("w", AMFailedThere)
+}
+
 func TestALargeAskIsNotPassedForEver(t *testing.T) {
 	c := newCluster(t, tree(leafOf("a", 100)))
 	c.nodesOf(1, 8, 8)

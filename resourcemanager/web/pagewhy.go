@@ -83,7 +83,7 @@ func (w *Web) figures(view *core.View, v *core.AppView) (out []string) {
 		}
 	}
 	switch v.Pending.Reason {
-	case scheduler.NoNodeFits, scheduler.TooLarge, scheduler.GangNotWhole:
+	case scheduler.NoNodeFits, scheduler.TooLarge, scheduler.GangNotWhole, scheduler.Blacklisted, scheduler.AMFailedThere:
 		out = append(out, w.roomOnNodes(view)...)
 	}
 	if v.Pending.Reserved != (yarn.NodeID{}) {
