@@ -44,25 +44,26 @@ type Limits struct {
 
 // Docker is a task's request for a container, after the administrator's rules were applied.
 type Docker struct {
-	Image         string
-	UpdateImage   bool // pull even where the image is present
-	OwnEntry      bool // run the image's own entry point instead of the script
-	Env           []string
-	Network       string
-	Hostname      string
-	PIDNamespace  string // "" or "host"
-	Runtime       string
-	Privileged    bool
-	Capabilities  []string
-	Mounts        []Mount
-	Devices       []string // of the host, under the same names inside
-	Tmpfs         []string // paths
-	Ports         []string // host:container
-	ShmBytes      int64    // 0: the engine's default
-	Ulimits       []Ulimit
-	ReadOnlyRoot  bool
-	KeepContainer bool // do not remove the ended container
-	StopSeconds   int
+	Image           string
+	UpdateImage     bool // pull even where the image is present
+	OwnEntry        bool // run the image's own entry point instead of the script
+	Env             []string
+	Network         string
+	Hostname        string
+	PIDNamespace    string // "" or "host"
+	Runtime         string
+	Privileged      bool
+	NoNewPrivileges bool
+	Capabilities    []string
+	Mounts          []Mount
+	Devices         []string // of the host, under the same names inside
+	Tmpfs           []string // paths
+	Ports           []string // host:container
+	ShmBytes        int64    // 0: the engine's default
+	Ulimits         []Ulimit
+	ReadOnlyRoot    bool
+	KeepContainer   bool // do not remove the ended container
+	StopSeconds     int
 }
 
 // Mount makes a host path visible in a container.

@@ -158,7 +158,9 @@ func (n *node) dockerPolicy() (*docker.Policy, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.ROMounts, p.RWMounts = cfg["docker.allowed.ro-mounts"], cfg["docker.allowed.rw-mounts"]
+	if err := p.Restrict(cfg); err != nil && n.docker != nil {
+		return nil, err
+	}
 	return p, v.Err()
 }
 

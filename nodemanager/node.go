@@ -62,7 +62,11 @@ func Run(ctx context.Context, c *conf.Config, o Options) error {
 	if err != nil {
 		return err
 	}
-	for _, sentence := range keys.Without(c, keys.NodeManager) {
+	more, err := keys.WithoutInExecutorCfg(o.ConfigDir)
+	if err != nil {
+		return err
+	}
+	for _, sentence := range append(keys.Without(c, keys.NodeManager), more...) {
 		o.Log.Warn(sentence)
 	}
 	n := &node{settings: s, opt: o, log: o.Log, started: time.Now()}

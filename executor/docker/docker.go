@@ -204,6 +204,9 @@ func configure(t *executor.Task) (*container.Config, *container.HostConfig, erro
 	if !d.Privileged {
 		host.CapDrop, host.CapAdd = []string{"ALL"}, d.Capabilities
 	}
+	if d.NoNewPrivileges {
+		host.SecurityOpt = []string{"no-new-privileges"}
+	}
 	if d.Network == "host" {
 		cfg.Hostname = ""
 	}

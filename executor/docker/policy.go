@@ -14,22 +14,25 @@ import (
 
 // Policy is what the administrator allows.
 type Policy struct {
-	Networks         []string
-	DefaultNetwork   string
-	Runtimes         []string
-	Capabilities     []string // what every container has
-	DefaultImage     string
-	UpdateImage      bool
-	ROMounts         []string // prefixes that users may mount to read (container-executor.cfg, docker.allowed.ro-mounts)
-	RWMounts         []string // and to write
-	DefaultMounts    []executor.Mount
-	DefaultTmpfs     []string
-	Privileged       func(user string) bool
-	HostPID          bool
-	KeepContainers   bool // delayed removal may be asked for
-	Ulimits          []string
-	StopSeconds      int
-	Allowed, Default bool // the runtime may be asked for; it is what containers get without asking
+	Networks             []string
+	DefaultNetwork       string
+	Runtimes             []string
+	Capabilities         []string // what every container has
+	DefaultImage         string
+	UpdateImage          bool
+	ROMounts             []string // prefixes that users may mount to read (container-executor.cfg, docker.allowed.ro-mounts)
+	RWMounts             []string // and to write
+	DefaultMounts        []executor.Mount
+	DefaultTmpfs         []string
+	Privileged           func(user string) bool
+	HostPID              bool
+	KeepContainers       bool // delayed removal may be asked for
+	Ulimits              []string
+	StopSeconds          int
+	NoNewPrivileges      bool     // of containers that are not privileged
+	Registries           []string // that images must be of; nil: any
+	PrivilegedRegistries []string // and those of privileged containers; nil: any
+	Allowed, Default     bool     // the runtime may be asked for; it is what containers get without asking
 }
 
 // Names of the environment variables by which clients ask. SHM_SIZE and ULIMITS are ours; the others are Hadoop's.
@@ -72,6 +75,10 @@ func (p *Policy) Request(env map[string]string, user string, memoryMB int64) (*e
 	if err := p.privileges(d, get, user); err != nil {
 		return nil, err
 	}
+	if err := p.trusted(d.Image, d.Privileged); err != nil {
+		return nil, err
+	}
+	d.NoNewPrivileges = p.NoNewPrivileges && !d.Privileged
 	mounts, err := p.mounts(get("MOUNTS"))
 	if err != nil {
 		return nil, err

@@ -72,7 +72,7 @@ func trusted(file string) error {
 }
 
 // ReadLists reads the lists of container-executor.cfg: key=value,value lines below [sections],
-// whose keys are unique. An absent file holds nothing.
+// whose keys are unique but for module.enabled, which is docker.module.enabled here. An absent file holds nothing.
 func ReadLists(file string) (map[string][]string, error) {
 	out := map[string][]string{}
 	f, err := os.Open(file)
@@ -84,12 +84,21 @@ func ReadLists(file string) (map[string][]string, error) {
 	}
 	defer f.Close() //nolint:errcheck // only read
 	sc := bufio.NewScanner(f)
+	section := ""
 	for sc.Scan() {
 		line, _, _ := strings.Cut(sc.Text(), "#")
+		line = strings.TrimSpace(line)
+		if s, ok := strings.CutPrefix(line, "["); ok {
+			section = strings.TrimSuffix(s, "]") + "."
+		}
 		if k, v, ok := strings.Cut(line, "="); ok {
+			k = strings.TrimSpace(k)
+			if k == "module.enabled" {
+				k = section + k
+			}
 			for x := range strings.SplitSeq(v, ",") {
 				if x = strings.TrimSpace(x); x != "" {
-					out[strings.TrimSpace(k)] = append(out[strings.TrimSpace(k)], x)
+					out[k] = append(out[k], x)
 				}
 			}
 		}

@@ -75,6 +75,11 @@ func Check(dir string, starts map[Daemon]func(dir string) error) (*Report, error
 	if found == 0 {
 		return nil, fmt.Errorf("%w: %s holds none of %s", ErrNoConfiguration, dir, strings.Join(Files, ", "))
 	}
+	more, err := executorSettings(dir)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrNoConfiguration, err)
+	}
+	r.Settings = append(r.Settings, more...)
 	for _, d := range both {
 		start, ok := starts[d]
 		if !ok {

@@ -95,3 +95,35 @@ func TestNoReport(t *testing.T) {
 		t.Errorf("a broken file: %v", err)
 	}
 }
+
+// container-executor.cfg has sections and a format of its own.
+func TestAReportJudgesTheExecutorsFile(t *testing.T) {
+	dir := directory(t, map[string]map[string]string{"yarn-site.xml": {"yarn.acl.enable": "true"}})
+	cfg := "# who\nyarn.nodemanager.linux-container-executor.group=hadoop\nbanned.users = root,bin # never\nmin.user.ids=5\n[docker]\n  module.enabled=true\n  docker.allowed.rw-mounts=/a,/b\n[gpu]\nmodule.enabled=true\n[devices]\ndevices.denied-numbers=1:3\n"
+	if err := os.WriteFile(filepath.Join(dir, "container-executor.cfg"), []byte(cfg), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	r, err := keys.Check(dir, starts(nil, nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]string{}
+	for _, s := range r.Settings {
+		if s.File == "container-executor.cfg" {
+			got[s.Key] = string(s.Verdict) + " " + s.Value
+		}
+	}
+	for key, want := range map[string]string{
+		"yarn.nodemanager.linux-container-executor.group": string(keys.Ignored) + " hadoop", "banned.users": string(keys.Honoured) + " root,bin",
+		"min.user.ids": string(keys.Unknown) + " 5", "docker.module.enabled": string(keys.Honoured) + " true", "docker.allowed.rw-mounts": string(keys.Honoured) + " /a,/b",
+		"gpu.module.enabled": string(keys.Ignored) + " true", "devices.denied-numbers": string(keys.NotYet) + " 1:3",
+	} {
+		if got[key] != want {
+			t.Errorf("%s is %q, want %q", key, got[key], want)
+		}
+	}
+	warnings, err := keys.WithoutInExecutorCfg(dir)
+	if err != nil || len(warnings) != 2 || !strings.Contains(strings.Join(warnings, "|"), "min.user.ids") || !strings.Contains(strings.Join(warnings, "|"), "devices.denied-numbers") {
+		t.Errorf("%v, %v", warnings, err)
+	}
+}
