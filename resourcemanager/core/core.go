@@ -92,6 +92,7 @@ type Core struct {
 	shrunk    map[*node]struct{} // made smaller than what runs on them, until a moment
 	usageOld  bool               // queue figures changed since they were last published
 	view      atomic.Pointer[View]
+	lastLists lastLists
 	busy      time.Duration // spent in batches
 	lastPass  atomic.Int64  // ms; when a batch last ended
 }

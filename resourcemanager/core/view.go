@@ -21,7 +21,8 @@ type View struct {
 	Used   yarn.Resource
 	Counts Counts
 
-	inOrder atomic.Pointer[[]*AppView] // the applications, once somebody has asked for them
+	listed    atomic.Pointer[appLists] // once somebody has asked for them
+	lastLists *lastLists               // of all views
 }
 
 // Counts are totals since the start.
@@ -162,7 +163,7 @@ func (c *Core) publish() {
 	queues := c.sched.Queues()
 	c.usageOld = false
 	c.view.Store(&View{Apps: c.appViews.Map(), Nodes: c.nodeViews.Map(), Queues: queues, Names: c.sched.Names(),
-		Total: c.sched.Total(), Used: queues[0].Used, Counts: c.counts})
+		Total: c.sched.Total(), Used: queues[0].Used, Counts: c.counts, lastLists: &c.lastLists})
 }
 
 func (a *application) view() *AppView {
@@ -243,20 +244,6 @@ func (n *node) view() *NodeView {
 	}
 	return &NodeView{ID: n.id, State: n.state, Rack: n.rack, HTTP: n.httpAddress(), Version: n.version,
 		Total: total, Used: used, Containers: containers, Report: n.report, Reported: n.reported, DrainBy: n.drainBy, session: n.session}
-}
-
-// SortedApps lists the applications by id, the newest first. The list is everybody's: it must not be changed.
-func (v *View) SortedApps() []*AppView {
-	if list := v.inOrder.Load(); list != nil {
-		return *list
-	}
-	out := make([]*AppView, 0, v.Apps.Len())
-	for _, a := range v.Apps.All() {
-		out = append(out, a)
-	}
-	slices.SortFunc(out, func(a, b *AppView) int { return b.ID.Compare(a.ID) })
-	v.inOrder.Store(&out)
-	return out
 }
 
 // SortedNodes lists the nodes by id.

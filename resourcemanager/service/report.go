@@ -190,7 +190,7 @@ func (s *Service) getApplications(ctx context.Context, req *yarnpb.GetApplicatio
 	defer s.Lists.Give()
 	// Each report is encoded at once: ten thousand of them as messages would need many times the memory of their bytes.
 	var encoded []byte
-	for _, v := range s.Core.View().SortedApps() {
+	for _, v := range among(s.Core.View(), req.GetApplicationStates()) {
 		if limit <= 0 {
 			break
 		}
@@ -215,6 +215,14 @@ func (s *Service) getApplications(ctx context.Context, req *yarnpb.GetApplicatio
 
 // applicationsField is the number of GetApplicationsResponseProto's one field.
 const applicationsField = 1
+
+// among is the shortest list that has the applications of these states, of any if there are none.
+func among(view *core.View, states []yarnpb.YarnApplicationStateProto) []*core.AppView {
+	if len(states) == 0 || slices.ContainsFunc(states, func(st yarnpb.YarnApplicationStateProto) bool { return yarn.AppState(st).Final() }) {
+		return view.SortedApps()
+	}
+	return view.LiveApps()
+}
 
 // wanted reports whether an application is in the scope of a list and passes its filters.
 func (s *Service) wanted(req *yarnpb.GetApplicationsRequestProto, v *core.AppView, user string) bool {
@@ -295,8 +303,8 @@ func (s *Service) queueInfo(view *core.View, q *scheduler.QueueInfo, user string
 		}}},
 	}
 	if apps {
-		for _, v := range view.SortedApps() {
-			if v.QueuePath != q.Path || v.State.Final() {
+		for _, v := range view.LiveApps() {
+			if v.QueuePath != q.Path {
 				continue
 			}
 			r, err := s.report(v, user)

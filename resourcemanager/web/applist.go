@@ -25,7 +25,7 @@ func (w *Web) apps(rw http.ResponseWriter, r *http.Request) {
 	view := w.view()
 	next := func(each func(appInfo) error) error {
 		left := f.limit
-		for _, v := range view.SortedApps() {
+		for _, v := range f.among(view) {
 			if left == 0 {
 				return nil
 			}

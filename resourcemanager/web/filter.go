@@ -151,6 +151,19 @@ func lowerList(q url.Values, key string) []string {
 	return out
 }
 
+// among is the shortest list that has all that f accepts.
+func (f *filter) among(view *core.View) []*core.AppView {
+	if f.states == nil {
+		return view.SortedApps()
+	}
+	for st := range f.states {
+		if st.Final() {
+			return view.SortedApps()
+		}
+	}
+	return view.LiveApps()
+}
+
 func (f *filter) accepts(v *core.AppView) bool {
 	switch {
 	case f.states != nil && !f.states[v.State],

@@ -40,7 +40,7 @@ func (w *Web) appsPage(r *http.Request) (pages.Page, error) {
 	l.Path = pathApps
 	all := v.SortedApps()
 	apps := make([]*core.AppView, 0, len(all))
-	for _, a := range all {
+	for _, a := range f.among(v) {
 		if len(apps) == f.limit {
 			break
 		}
