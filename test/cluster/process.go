@@ -85,13 +85,13 @@ func (p *process) kill() {
 	<-p.done
 }
 
-// freePorts finds a loopback port for each name. They are free now; nothing keeps them so.
+// freePorts finds a port for each name. They are free now; nothing keeps them so.
 func freePorts(names ...string) (map[string]int, error) {
 	out := map[string]int{}
 	for _, name := range names {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+		l, err := ListenFree()
 		if err != nil {
-			return nil, fmt.Errorf("finding a free port: %w", err)
+			return nil, err
 		}
 		defer l.Close() // after all were found, so that none comes twice
 		out[name] = l.Addr().(*net.TCPAddr).Port

@@ -4,7 +4,7 @@
 package sbin
 
 import (
-	"heddle/hadoop/conf"
+	"fmt"
 	"net"
 	"os"
 	"os/exec"
@@ -14,6 +14,9 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"heddle/hadoop/conf"
+	"heddle/test/cluster"
 )
 
 const root = "../.."
@@ -87,12 +90,12 @@ func (y *yard) configure(more map[string]string) {
 		"yarn.scheduler.capacity.root.queues":                                           "default", "yarn.scheduler.capacity.root.default.capacity": "100"}
 	for _, k := range []string{"yarn.resourcemanager.address", "yarn.resourcemanager.scheduler.address", "yarn.resourcemanager.resource-tracker.address",
 		"yarn.resourcemanager.admin.address", "yarn.resourcemanager.webapp.address", "yarn.nodemanager.address", "yarn.nodemanager.localizer.address", "yarn.nodemanager.webapp.address"} {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+		l, err := cluster.ListenFree()
 		if err != nil {
 			y.t.Fatal(err)
 		}
 		defer l.Close()
-		keys[k] = l.Addr().String()
+		keys[k] = fmt.Sprintf("127.0.0.1:%d", l.Addr().(*net.TCPAddr).Port)
 	}
 	for k, v := range more {
 		keys[k] = v
