@@ -159,6 +159,16 @@ func readTrackers(v *conf.Values) []string {
 	return out
 }
 
+// absolute refuses folders that would lie wherever the daemon was started, such as those with a variable that means nothing.
+func absolute(v *conf.Values, key string, dirs []string) {
+	for _, d := range dirs {
+		if !filepath.IsAbs(d) {
+			v.Fail(v.Config.Invalid(key, "absolute paths"))
+			return
+		}
+	}
+}
+
 func (s *settings) readContainers(v *conf.Values) {
 	s.localDirs = v.Strings("yarn.nodemanager.local-dirs")
 	s.logDirs = v.Strings("yarn.nodemanager.log-dirs")
@@ -168,6 +178,8 @@ func (s *settings) readContainers(v *conf.Values) {
 	for i := range s.logDirs {
 		s.logDirs[i] = localPath(s.logDirs[i])
 	}
+	absolute(v, "yarn.nodemanager.local-dirs", s.localDirs)
+	absolute(v, "yarn.nodemanager.log-dirs", s.logDirs)
 	const disk = "yarn.nodemanager.disk-health-checker."
 	s.diskInterval = v.Duration(disk+"interval-ms", 120*second, millisecond)
 	if v.Bool(disk+"enable", true) {

@@ -327,3 +327,20 @@ func TestAmounts(t *testing.T) {
 		}
 	}
 }
+
+// Where the start scripts say nothing of logs they lie with the daemon's other files, not in a folder named after the variable.
+func TestTheFolderForLogs(t *testing.T) {
+	for want, env := range map[string]map[string]string{
+		"/var/log/x":         {"HADOOP_LOG_DIR": "/var/log/x", "YARN_LOG_DIR": "/y", "HADOOP_HOME": "/h"},
+		"/y":                 {"YARN_LOG_DIR": "/y"},
+		"/h/logs":            {"HADOOP_HOME": "/h"},
+		"/tmp/hadoop-x/logs": {},
+	} {
+		c := WithDefaults()
+		c.Set("hadoop.tmp.dir", "/tmp/hadoop-x")
+		c.system = map[string]string{"yarn.log.dir": logDir(func(name string) string { return env[name] })}
+		if got := c.String("yarn.nodemanager.log-dirs", ""); got != want+"/userlogs" {
+			t.Errorf("%v: %s", env, got)
+		}
+	}
+}

@@ -20,7 +20,24 @@ func systemProperties() map[string]string {
 	if dir, err := os.Getwd(); err == nil {
 		p["user.dir"] = dir
 	}
+	for _, part := range []string{"hadoop", "yarn"} {
+		p[part+".log.dir"] = logDir(os.Getenv)
+	}
 	return p
+}
+
+// logDir is the folder for logs that Hadoop's start scripts hand to Java: that of HADOOP_LOG_DIR, else logs in
+// HADOOP_HOME. A daemon that was started without either keeps them with its other files.
+func logDir(getenv func(string) string) string {
+	for _, name := range []string{"HADOOP_LOG_DIR", "YARN_LOG_DIR"} {
+		if dir := getenv(name); dir != "" {
+			return dir
+		}
+	}
+	if home := getenv("HADOOP_HOME"); home != "" {
+		return home + "/logs"
+	}
+	return "${hadoop.tmp.dir}/logs"
 }
 
 // expand replaces ${key}, ${env.X}, ${env.X-default} (X unset) and ${env.X:-default}
