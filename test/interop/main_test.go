@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"heddle/nodemanager/launcher"
 	"heddle/test/cluster"
 )
 
@@ -32,6 +33,7 @@ type suite struct {
 var shared suite
 
 func TestMain(m *testing.M) {
+	launcher.Dispatch() // nodes of some tests run in this process
 	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	code, err := run(ctx, m)
 	cancel()
