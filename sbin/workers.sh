@@ -10,7 +10,8 @@ if [ "${1:-}" = --config ]; then
   conf=$2
 fi
 conf=$(cd "$conf" && pwd) || { echo "$(basename "$0"): no configuration directory $conf; give --config DIR or set HADOOP_CONF_DIR" >&2; exit 1; }
-export HADOOP_CONF_DIR=$conf
+# shellcheck source=environment.sh
+. "$sbin/environment.sh"
 
 workers() {
   local file=${HADOOP_WORKERS:-$conf/workers}

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # yarn-daemon.sh [--config DIR] start|stop|status resourcemanager|nodemanager
 #
-# Runs one daemon in the background, as Hadoop's script of this name does.
+# Runs one daemon in the background, as Hadoop's script of this name does, with the variables of hadoop-env.sh and yarn-env.sh
+# in the configuration (such as JAVA_HOME, which containers inherit).
 #   HADOOP_CONF_DIR      configuration (--config wins; default: conf beside sbin)
 #   HADOOP_PID_DIR       where the pid file is kept (default: /tmp)
 #   HADOOP_LOG_DIR       where the logs go (default: logs beside sbin)
@@ -12,7 +13,7 @@
 set -euo pipefail
 
 home=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-usage() { sed -n 2,12p "${BASH_SOURCE[0]}" | sed 's/^# \{0,1\}//' >&2; exit 2; }
+usage() { sed -n 2,13p "${BASH_SOURCE[0]}" | sed 's/^# \{0,1\}//' >&2; exit 2; }
 fail() { printf '%s\n' "$*" >&2; exit 1; }
 
 conf=${HADOOP_CONF_DIR:-${YARN_CONF_DIR:-$home/conf}}
@@ -24,6 +25,8 @@ fi
 action=$1 command=$2
 case $command in resourcemanager | nodemanager) ;; *) fail "yarn-daemon.sh: there is no daemon $command; resourcemanager and nodemanager can be run" ;; esac
 
+# shellcheck source=environment.sh
+. "$home/sbin/environment.sh"
 ident=${HADOOP_IDENT_STRING:-$(id -un)}
 logs=${HADOOP_LOG_DIR:-$home/logs}
 pidfile=${HADOOP_PID_DIR:-/tmp}/hadoop-$ident-$command.pid
@@ -55,7 +58,7 @@ start() {
   [ -d "$conf" ] || fail "yarn-daemon.sh: no configuration directory $conf; give --config DIR or set HADOOP_CONF_DIR"
   mkdir -p "$logs" "$(dirname "$pidfile")"
   rotate "$name.out"
-  HADOOP_CONF_DIR=$conf HADOOP_LOG_DIR=$logs setsid nice -n "${HADOOP_NICENESS:-0}" "$binary" "$command" --config "$conf" </dev/null >"$name.out" 2>>"$name.log" &
+  HADOOP_LOG_DIR=$logs setsid nice -n "${HADOOP_NICENESS:-0}" "$binary" "$command" --config "$conf" </dev/null >"$name.out" 2>>"$name.log" &
   p=$!
   echo "$p" >"$pidfile"
   for _ in 1 2 3 4 5 6 7 8 9 10; do # a bad configuration shows within a second

@@ -34,7 +34,9 @@ func applicationMasterCommand() *cli.Command {
 				return err
 			}
 			log := slog.New(slog.NewTextHandler(os.Stderr, nil))
-			err = applicationmaster.Run(c.Context, applicationmaster.Options{Getenv: os.Getenv, Conf: cfg, Launch: launch, Log: log})
+			ctx, stop := daemonSignals(c.Context, os.Stdout)
+			defer stop()
+			err = applicationmaster.Run(ctx, applicationmaster.Options{Getenv: os.Getenv, Conf: cfg, Launch: launch, Log: log})
 			if errors.Is(err, applicationmaster.ErrJobFailed) {
 				return nil // the ResourceManager knows; a code of our own would start another attempt
 			}

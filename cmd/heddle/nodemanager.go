@@ -3,6 +3,8 @@
 package main
 
 import (
+	"os"
+
 	"github.com/urfave/cli/v2"
 
 	"heddle/hadoop/conf"
@@ -25,8 +27,10 @@ func nodeManagerCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
+			ctx, stop := daemonSignals(c.Context, os.Stdout)
+			defer stop()
 			log, operator := daemonLog()
-			return nodemanager.Run(c.Context, cfg, nodemanager.Options{Version: version, ConfigDir: dir, Log: log, Operator: operator, Ready: func(n yarn.NodeID, web string) {
+			return nodemanager.Run(ctx, cfg, nodemanager.Options{Version: version, ConfigDir: dir, Log: log, Operator: operator, Ready: func(n yarn.NodeID, web string) {
 				log.Info("NodeManager is ready", "node", n, "web", "http://"+web)
 			}})
 		},

@@ -5,6 +5,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"os"
 
 	"github.com/urfave/cli/v2"
 
@@ -42,6 +43,8 @@ func resourceManagerCommand() *cli.Command {
 				}
 				return resourcemanager.RemoveFromStateStore(s, id, log)
 			}
+			ctx, stop := daemonSignals(c.Context, os.Stdout)
+			defer stop()
 			options := []resourcemanager.Option{resourcemanager.WithOperator(operator)}
 			if c.Bool("set-damaged-aside") {
 				options = append(options, resourcemanager.WithDamagedSetAside())
@@ -52,7 +55,7 @@ func resourceManagerCommand() *cli.Command {
 			}
 			defer rm.Shutdown()
 			select {
-			case <-c.Done():
+			case <-ctx.Done():
 				log.Info("ResourceManager stops")
 				return nil
 			case err := <-rm.Failed():

@@ -72,7 +72,9 @@ func runSandbox(c *cli.Context) error {
 	defer logFile.Close() //nolint:errcheck // nothing is written after the daemons ended
 	log := slog.New(slog.NewTextHandler(logFile, nil))
 	ready := func(yarn.NodeID, string) { printReady(c.App.Writer, box, engine) }
-	if err := serveBox(c.Context, box, log, ready); err != nil {
+	ctx, stop := daemonSignals(c.Context, logFile)
+	defer stop()
+	if err := serveBox(ctx, box, log, ready); err != nil {
 		return fmt.Errorf("%w (log: %s)", err, box.LogFile)
 	}
 	fmt.Fprintf(c.App.Writer, "The sandbox has stopped; its state stays in %s\n", box.Dir)

@@ -13,8 +13,14 @@ import (
 // maxStackBytes bounds the answer of /stacks.
 const maxStackBytes = 16 << 20
 
-// Stacks answers /stacks with every goroutine's stack as text.
+// Stacks answers /stacks with StackDump.
 func Stacks(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	_, _ = w.Write(StackDump()) // the client may be gone
+}
+
+// StackDump is every goroutine's stack as text, 16 MiB at most.
+func StackDump() []byte {
 	buf := make([]byte, 64<<10)
 	for {
 		n := runtime.Stack(buf, true)
@@ -24,8 +30,7 @@ func Stacks(w http.ResponseWriter, _ *http.Request) {
 		}
 		buf = make([]byte, 2*len(buf))
 	}
-	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	fmt.Fprintf(w, "%d goroutines\n\n%s", runtime.NumGoroutine(), buf)
+	return fmt.Appendf(nil, "%d goroutines\n\n%s\n", runtime.NumGoroutine(), buf)
 }
 
 // logLevels maps Hadoop's level names.

@@ -4,6 +4,8 @@
 package sbin
 
 import (
+	"bufio"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -182,6 +184,103 @@ func TestStartThatFails(t *testing.T) {
 	out, code := y.run("yarn-daemon.sh", "start", "resourcemanager")
 	if code != 1 || !strings.Contains(out, "yarn.resourcemanager.ha.enabled") || !strings.Contains(out, "did not start; its log is ") || y.pid("resourcemanager") != 0 {
 		t.Errorf("exit code %d: %s", code, out)
+	}
+}
+
+// The environment files of a Hadoop configuration are heard, by their older names too; what they export reaches the daemon
+// and by it the containers.
+func TestEnvironmentFiles(t *testing.T) {
+	y := newYard(t)
+	for name, text := range map[string]string{
+		"hadoop-env.sh": "case ${HADOOP_OS_TYPE} in Darwin*) ;; esac\nfalse\nexport JAVA_HOME=/opt/java HADOOP_IDENT_STRING=fromfile\n",
+		"yarn-env.sh":   "export YARN_LOG_DIR=" + y.dir + "/older\nno_such_function\n",
+	} {
+		if err := os.WriteFile(filepath.Join(y.dir, "conf", name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Cleanup(func() { y.run("yarn-daemon.sh", "stop", "nodemanager") })
+	out, code := y.run("yarn-daemon.sh", "start", "nodemanager")
+	if code != 0 || !strings.Contains(out, "WARNING: YARN_LOG_DIR has been replaced by HADOOP_LOG_DIR. Using value of YARN_LOG_DIR.") {
+		t.Fatalf("exit code %d: %s", code, out)
+	}
+	if logs, err := filepath.Glob(y.dir + "/older/hadoop-fromfile-nodemanager-*.log"); err != nil || len(logs) != 1 {
+		t.Errorf("logs %v, %v", logs, err)
+	}
+	b, err := os.ReadFile(y.dir + "/pids/hadoop-fromfile-nodemanager.pid")
+	if err != nil {
+		t.Fatal(err)
+	}
+	env, err := os.ReadFile("/proc/" + strings.TrimSpace(string(b)) + "/environ")
+	if err != nil || !strings.Contains(string(env), "JAVA_HOME=/opt/java\x00") || !strings.Contains(string(env), "HADOOP_CONF_DIR="+y.dir+"/conf\x00") {
+		t.Errorf("environment %q, %v", env, err)
+	}
+}
+
+// QUIT writes what the daemon does and ends nothing, HUP ends it in order, as with a Java daemon.
+func TestQuitAndHangUp(t *testing.T) {
+	y := newYard(t)
+	for _, daemon := range []struct{ command, farewell string }{{"resourcemanager", "ResourceManager stops"}, {"nodemanager", "stopping"}} {
+		if out, code := y.run("yarn-daemon.sh", "start", daemon.command); code != 0 {
+			t.Fatalf("exit code %d: %s", code, out)
+		}
+		pid := y.pid(daemon.command)
+		if err := syscall.Kill(pid, syscall.SIGQUIT); err != nil {
+			t.Fatal(err)
+		}
+		y.waitFor(daemon.command, "out", "goroutine ")
+		if !alive(pid) {
+			t.Fatalf("QUIT ended the %s", daemon.command)
+		}
+		if err := syscall.Kill(pid, syscall.SIGHUP); err != nil {
+			t.Fatal(err)
+		}
+		y.waitFor(daemon.command, "log", daemon.farewell)
+	}
+}
+
+// waitFor waits until a daemon has written a text.
+func (y *yard) waitFor(command, suffix, text string) {
+	y.t.Helper()
+	var all []byte
+	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		all = nil
+		files, err := filepath.Glob(y.dir + "/logs/hadoop-tester-" + command + "-*." + suffix)
+		if err != nil {
+			y.t.Fatal(err)
+		}
+		for _, f := range files {
+			b, err := os.ReadFile(f)
+			if err != nil {
+				y.t.Fatal(err)
+			}
+			all = append(all, b...)
+		}
+		if strings.Contains(string(all), text) {
+			return
+		}
+	}
+	y.t.Fatalf("the %s's %s has no %q: %s", command, suffix, text, all)
+}
+
+// Whoever reads a daemon's output may go away.
+func TestOutputThatNobodyReads(t *testing.T) {
+	y := newYard(t)
+	cmd := exec.Command(filepath.Join(y.dir, "bin/heddle"), "resourcemanager", "--config", y.dir+"/conf")
+	r, err := cmd.StderrPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	for lines := bufio.NewScanner(r); lines.Scan() && !strings.Contains(lines.Text(), "ResourceManager ready"); {
+	}
+	if err := errors.Join(r.Close(), cmd.Process.Signal(syscall.SIGTERM)); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("ended by %v", err)
 	}
 }
 
