@@ -257,7 +257,7 @@ func (n *node) openContainers() error {
 		FilesPerDir: n.filesPerDir, Journal: n.journal, Now: time.Now, Log: n.log})
 	n.onClose(n.local.Close)
 	cfg := container.Config{
-		Dirs: n.dirs, Localizer: n.local, Aux: services{n.shuffler}, Devices: n.devices, Plugins: n.plugins, LogRetention: n.logRetention, KeepLogs: n.keepLocalLogs, Journal: n.journal,
+		Dirs: n.dirs, Localizer: n.local, Aux: services{n.shuffler}, Devices: n.devices, DeviceWait: n.deviceWait, Plugins: n.plugins, LogRetention: n.logRetention, KeepLogs: n.keepLocalLogs, Journal: n.journal,
 		Process: n.exec, Account: n.accounts.of,
 		Node: func() yarn.NodeID { return n.id }, HTTPPort: func() int { return n.httpPort },
 		HomeDir: n.homeDir, AdminEnv: n.adminEnv, Whitelist: n.whitelist, HostEnv: environ(), Java: &launch.Java{},

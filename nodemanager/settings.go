@@ -77,6 +77,7 @@ type settings struct {
 	accounts             accounts
 	gpus                 bool
 	gpuInterval          time.Duration
+	deviceWait           time.Duration
 	pluggable            bool
 	pluginPrograms       []string
 	aclEnabled           bool
@@ -331,6 +332,7 @@ func (s *settings) readResources(c *conf.Config) error {
 	const framework = "yarn.nodemanager.pluggable-device-framework."
 	s.pluggable, s.pluginPrograms = v.Bool(framework+"enabled", false), v.Strings(framework+"device-classes")
 	s.gpuInterval = max(v.Duration("yarn.nodemanager.resource-plugins.gpu.health-interval-ms", 60*second, millisecond), 10*millisecond)
+	s.deviceWait = v.Duration("yarn.nodemanager.resource-plugins.release-wait-ms", 120*second, millisecond)
 	if s.gpus && s.types.Index(yarn.GPUName) < 0 {
 		return fmt.Errorf("yarn.nodemanager.resource-plugins has %s, and the cluster does not count it: add it to yarn.resource-types in resource-types.xml", yarn.GPUName)
 	}

@@ -13,8 +13,10 @@ import (
 	"time"
 
 	"heddle/executor"
+	"heddle/nodemanager/device"
 	"heddle/nodemanager/dirs"
 	"heddle/nodemanager/launch"
+	"heddle/nodemanager/plugin"
 	"heddle/yarn"
 )
 
@@ -90,11 +92,7 @@ func (c *Container) prepare() (*executor.Task, error) {
 	c.mu.Lock()
 	resource, limits, attempt := c.spec.Resource, c.limits(), c.turn.Attempt
 	c.mu.Unlock()
-	gpus, err := cfg.Devices.Assign(c.ID, resource)
-	if err != nil {
-		return nil, err
-	}
-	plugged, err := cfg.Plugins.Assign(c.ctx, c.ID, resource, c.runtime())
+	gpus, plugged, err := c.assign(resource)
 	if err != nil {
 		return nil, err
 	}
@@ -115,6 +113,34 @@ func (c *Container) prepare() (*executor.Task, error) {
 		t.Docker.Devices, t.Docker.Mounts = plugged.Devices, append(t.Docker.Mounts, plugged.Mounts...)
 	}
 	return t, c.writeFiles(t)
+}
+
+// deviceLook is how often a container that waits for devices looks again.
+const deviceLook = 50 * time.Millisecond
+
+// assign gets the container's devices. The ResourceManager grants them anew as soon as an ApplicationMaster gives them
+// back, while the processes that had them may take their time to end: so it waits for those, as Hadoop does for GPUs.
+func (c *Container) assign(r yarn.Resource) ([]string, plugin.Grant, error) {
+	cfg := &c.mgr.cfg
+	late := time.NewTimer(cfg.DeviceWait)
+	defer late.Stop()
+	for {
+		gpus, err := cfg.Devices.Assign(c.ID, r)
+		var plugged plugin.Grant
+		if err == nil {
+			plugged, err = cfg.Plugins.Assign(c.ctx, c.ID, r, c.runtime())
+		}
+		if !errors.Is(err, device.ErrTaken) {
+			return gpus, plugged, err
+		}
+		select {
+		case <-time.After(deviceLook):
+		case <-late.C:
+			return nil, plugged, fmt.Errorf("%w after %s", err, cfg.DeviceWait)
+		case <-c.ctx.Done():
+			return nil, plugged, c.ctx.Err()
+		}
+	}
 }
 
 // workDirs are the container's work directory, the same for every process of it, and its private one.

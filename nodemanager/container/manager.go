@@ -81,8 +81,9 @@ type Config struct {
 	Localizer    *localizer.Localizer
 	Aux          Aux
 	Devices      Devices
-	Plugins      *plugin.Set // nil: none
-	Uploader     Uploader    // nil: logs stay here for LogRetention
+	DeviceWait   time.Duration // longest wait for devices that containers before have not given back
+	Plugins      *plugin.Set   // nil: none
+	Uploader     Uploader      // nil: logs stay here for LogRetention
 	LogRetention time.Duration
 	KeepLogs     bool              // also those that are uploaded
 	Journal      *recovery.Journal // nil: nothing is remembered over a restart

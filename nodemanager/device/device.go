@@ -3,6 +3,7 @@
 package device
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -10,6 +11,9 @@ import (
 
 	"heddle/yarn"
 )
+
+// ErrTaken is inside the error of an Assign that would succeed once other containers give their devices back.
+var ErrTaken = errors.New("the others are still in use")
 
 // GPU is one assignable device.
 type GPU struct {
@@ -51,7 +55,7 @@ func (s *Set) Same(a, b yarn.Resource) bool {
 }
 
 // Assign gives a container as many free devices as its resource says; a second call for the
-// same container returns the same ones.
+// same container returns the same ones. The error is ErrTaken where those that others have would be enough.
 func (s *Set) Assign(c yarn.ContainerID, r yarn.Resource) ([]string, error) {
 	if s.position < 0 || r[s.position] == 0 {
 		return nil, nil
@@ -59,17 +63,24 @@ func (s *Set) Assign(c yarn.ContainerID, r yarn.Resource) ([]string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var own, free []string
+	others := 0
 	for _, g := range s.gpus {
 		switch holder, taken := s.owner[g.UUID]; {
 		case taken && holder == c:
 			own = append(own, g.UUID)
-		case !taken && g.usable():
+		case taken && g.usable():
+			others++
+		case g.usable():
 			free = append(free, g.UUID)
 		}
 	}
 	want := int(r[s.position]) - len(own)
 	if want > len(free) {
-		return nil, fmt.Errorf("%d %ss were granted to %s, and only %d of the node's %d are free", r[s.position], s.kind, c, len(free), len(s.gpus))
+		err := fmt.Errorf("%d %ss were granted to %s, and only %d of the node's %d are free", r[s.position], s.kind, c, len(free), len(s.gpus))
+		if want <= len(free)+others {
+			err = fmt.Errorf("%w: %w", err, ErrTaken)
+		}
+		return nil, err
 	}
 	for _, id := range free[:max(want, 0)] {
 		s.owner[id] = c

@@ -173,15 +173,20 @@ func (s *Set) Assign(ctx context.Context, c yarn.ContainerID, r yarn.Resource, r
 	if s == nil {
 		return g, nil
 	}
-	for _, p := range s.Plugins {
+	for _, p := range s.Plugins { // of all, before any program is asked
 		ids, err := p.set.Assign(c, r)
 		if err != nil {
 			return g, err
 		}
+		if len(ids) > 0 {
+			g.Held[p.Resource] = ids
+		}
+	}
+	for _, p := range s.Plugins {
+		ids := g.Held[p.Resource]
 		if len(ids) == 0 {
 			continue
 		}
-		g.Held[p.Resource] = ids
 		var a struct {
 			Env     map[string]string `json:"env"`
 			Devices []string          `json:"devices"`

@@ -62,7 +62,7 @@ esac
 		t.Fatal(err)
 	}
 	return map[string]string{"yarn.resource-types": name, "yarn.nodemanager.pluggable-device-framework.enabled": "true",
-		"yarn.nodemanager.pluggable-device-framework.device-classes": program}
+		"yarn.nodemanager.pluggable-device-framework.device-classes": program, "yarn.nodemanager.resource-plugins.release-wait-ms": "100"}
 }
 
 // An engine that hangs while a container is killed: the container is not complete and its device not free before its processes

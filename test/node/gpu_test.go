@@ -30,6 +30,7 @@ func withGPUs(t *testing.T, script string, more map[string]string) map[string]st
 	site := map[string]string{
 		"yarn.resource-types": yarn.GPUName, "yarn.nodemanager.resource-plugins": yarn.GPUName,
 		"yarn.nodemanager.resource-plugins.gpu.path-to-discovery-executables": smi,
+		"yarn.nodemanager.resource-plugins.release-wait-ms":                   "50",
 	}
 	for k, v := range more {
 		site[k] = v
@@ -73,6 +74,32 @@ func TestGPUsAreAssignedAndShown(t *testing.T) {
 	third := am.Start(t, Launch{GPUs: 1, Commands: see})
 	if again := strings.TrimSpace(am.Logged(t, third, "stdout", "]\n")); again != got {
 		t.Errorf("the freed device was %s, the next container sees %s", got, again)
+	}
+}
+
+// The ResourceManager grants a device again as soon as its ApplicationMaster gives it back; whoever had it may take
+// longer to end. The next container waits for that, and one that is ended meanwhile waits no longer.
+func TestAContainerWaitsForADeviceThatIsBeingFreed(t *testing.T) {
+	b := Start(t, Options{Site: withGPUs(t, threeGPUs, map[string]string{
+		"yarn.nodemanager.resource-plugins.gpu.allowed-gpu-devices": "2:2",
+		"yarn.nodemanager.resource-plugins.release-wait-ms":         "60000",
+		"yarn.nodemanager.sleep-delay-before-sigkill.ms":            "700",
+	})})
+	am := b.AM(t, "alice", 1)
+	first := am.Start(t, Launch{GPUs: 1, Commands: []string{"{ trap '' TERM; echo has it; while :; do sleep 0.05; done; }", "1><LOG_DIR>/stdout"}})
+	am.Logged(t, first, "stdout", "has it")
+	am.Stop(t, first)
+	next := am.Start(t, Launch{GPUs: 1, Commands: []string{"{ echo [$CUDA_VISIBLE_DEVICES]; sleep 1000; }", "1><LOG_DIR>/stdout"}})
+	if got := strings.TrimSpace(am.Logged(t, next, "stdout", "]\n")); got != "[GPU-cc]" {
+		t.Errorf("the next container sees %s", got)
+	}
+	if s := am.Status(t, first); s.GetState() != yarnpb.ContainerStateProto_C_COMPLETE {
+		t.Errorf("the device has two owners: the first is %s", s.GetState())
+	}
+	third := am.Start(t, Launch{GPUs: 1, Commands: []string{"true"}})
+	am.Stop(t, third)
+	if s := am.Done(t, third); s.GetExitStatus() != int32(yarn.ExitKilledByAppMaster) {
+		t.Errorf("exit %d: %s", s.GetExitStatus(), s.GetDiagnostics())
 	}
 }
 

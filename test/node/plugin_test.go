@@ -42,7 +42,7 @@ esac
 	}
 	state(`{"devices": [{"id": "f0"}, {"id": "f1"}]}`)
 	m := startMortal(t, map[string]string{"yarn.resource-types": fpga, "yarn.nodemanager.pluggable-device-framework.enabled": "true",
-		"yarn.nodemanager.pluggable-device-framework.device-classes": program, "yarn.nodemanager.resource-plugins.gpu.health-interval-ms": "50"})
+		"yarn.nodemanager.pluggable-device-framework.device-classes": program, "yarn.nodemanager.resource-plugins.gpu.health-interval-ms": "50", "yarn.nodemanager.resource-plugins.release-wait-ms": "50"})
 	offered := func() int64 {
 		all := m.Registrations()
 		for _, r := range all[len(all)-1].GetResource().GetResourceValueMap() {
