@@ -127,6 +127,8 @@ func (s *settings) readAddresses(v *conf.Values) {
 	s.shuffleKeepAliveTime = v.Duration("mapreduce.shuffle.connection-keep-alive.timeout", 5*second, second)
 	s.trackers = readTrackers(v)
 	s.retryInterval = v.Duration("yarn.nodemanager.resourcemanager.connect.retry-interval.ms", v.Duration("yarn.resourcemanager.connect.retry-interval.ms", 30*second, millisecond), millisecond)
+	// Java too knocks once a second before it waits the whole interval.
+	s.retryInterval = min(max(s.retryInterval, 10*time.Millisecond), time.Second)
 	s.maxWait = v.Duration("yarn.nodemanager.resourcemanager.connect.max-wait.ms", v.Duration("yarn.resourcemanager.connect.max-wait.ms", 900*second, millisecond), millisecond)
 	s.maxRPCLength = v.Int("ipc.maximum.data.length", 128<<20)
 	s.maxRPCConnections = v.Int("ipc.server.max.connections", 0)

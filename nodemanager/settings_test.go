@@ -3,6 +3,7 @@ package nodemanager
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"heddle/hadoop/conf"
 )
@@ -18,5 +19,19 @@ func TestFoldersAreAbsolute(t *testing.T) {
 	}
 	if err := Check(conf.WithDefaults()); err != nil && strings.Contains(err.Error(), "absolute") {
 		t.Errorf("the defaults: %v", err)
+	}
+}
+
+// A ResourceManager that comes back has its nodes within a second or two, whatever pause Hadoop's default is.
+func TestNodesKnockOnceASecond(t *testing.T) {
+	for value, want := range map[string]time.Duration{"": time.Second, "30000": time.Second, "50": 50 * time.Millisecond, "0": 10 * time.Millisecond} {
+		c := conf.WithDefaults()
+		if value != "" {
+			c.Set("yarn.resourcemanager.connect.retry-interval.ms", value)
+		}
+		s, err := read(c)
+		if err != nil || s.retryInterval != want {
+			t.Errorf("%q: %v, %v", value, s.retryInterval, err)
+		}
 	}
 }
