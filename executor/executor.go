@@ -7,6 +7,7 @@ package executor
 import (
 	"context"
 	"errors"
+	"fmt"
 	"syscall"
 )
 
@@ -22,6 +23,26 @@ type Task struct {
 	Limits     Limits
 	GPUs       []string // UUIDs
 	Docker     *Docker  // nil for processes
+	// Denied are devices that no process of the task may open, as far as this host can hold it to that. Docker
+	// containers have only the devices of their request.
+	Denied []DeviceFile `json:",omitempty"`
+}
+
+// DeviceFile is what the files of a device are told by, whatever their names; the zero value is none.
+type DeviceFile struct {
+	Block        bool
+	Major, Minor uint32
+}
+
+// Known reports whether it is one.
+func (f DeviceFile) Known() bool { return f.Major != 0 }
+
+func (f DeviceFile) String() string {
+	kind := "c"
+	if f.Block {
+		kind = "b"
+	}
+	return fmt.Sprintf("%s %d:%d", kind, f.Major, f.Minor)
 }
 
 // Account is an operating-system user other than the daemon's own.

@@ -26,6 +26,8 @@ type Cgroups struct {
 	CPUPercent int64
 	// PIDs says that numbers of processes are to be limited.
 	PIDs bool
+	// Devices says that tasks are to be kept from devices.
+	Devices bool
 }
 
 // The values that Hadoop writes too: one vcore is worth 1024 shares, or weight 100.
@@ -43,6 +45,9 @@ type hierarchy struct {
 	v2   bool
 	has  []string          // controllers that groups of version 2 have
 	dirs map[string]string // controller -> parent directory; version 2 has one, ""
+
+	optional map[string]string // those of version 1 that an earlier daemon may have used, and this one does not
+	unfenced error             // why tasks are not kept from devices
 }
 
 func openHierarchy(c Cgroups) (*hierarchy, error) {
@@ -52,12 +57,15 @@ func openHierarchy(c Cgroups) (*hierarchy, error) {
 	if c.Parent == "" {
 		c.Parent = "/hadoop-yarn"
 	}
-	h := &hierarchy{dirs: map[string]string{}}
+	h := &hierarchy{dirs: map[string]string{}, optional: map[string]string{}, unfenced: errNotAsked}
 	if _, err := os.Stat(filepath.Join(c.Root, "cgroup.controllers")); err == nil {
 		h.v2 = true
 		h.dirs[""] = filepath.Join(c.Root, c.Parent)
 		if err := h.openV2(c.Root); err != nil {
 			return nil, err
+		}
+		if c.Devices {
+			h.unfenced = h.openFence(h.dirs[""])
 		}
 		return h, h.limitAll(c.CPUPercent)
 	}
@@ -80,6 +88,14 @@ func openHierarchy(c Cgroups) (*hierarchy, error) {
 			return nil, fmt.Errorf("%s is not writable", dir)
 		}
 		h.dirs["pids"] = dir
+	}
+	if c.Devices {
+		h.unfenced = h.openDevices(c.Root, c.Parent)
+	}
+	for _, controller := range []string{"pids", "devices"} {
+		if h.dirs[controller] == "" {
+			h.optional[controller] = filepath.Join(c.Root, controller, c.Parent)
+		}
 	}
 	return h, h.limitAll(c.CPUPercent)
 }
@@ -175,6 +191,11 @@ func (h *hierarchy) open(id string) *cgroup {
 	for c, d := range h.dirs {
 		g.dirs[c] = filepath.Join(d, id)
 	}
+	for c, d := range h.optional {
+		if dir := filepath.Join(d, id); fileExists(dir) {
+			g.dirs[c] = dir
+		}
+	}
 	return g
 }
 
@@ -266,9 +287,13 @@ func (g *cgroup) pids() (pids []int, ok bool) {
 	seen := map[int]bool{}
 	for _, d := range g.dirs {
 		b, err := os.ReadFile(d + "/cgroup.procs")
+		if errors.Is(err, fs.ErrNotExist) { // the daemon that started the task did not use this controller
+			continue
+		}
 		if err != nil {
 			return nil, false
 		}
+		ok = true
 		for f := range strings.FieldsSeq(string(b)) {
 			if pid, err := strconv.Atoi(f); err == nil && !seen[pid] {
 				seen[pid] = true
@@ -276,7 +301,7 @@ func (g *cgroup) pids() (pids []int, ok bool) {
 			}
 		}
 	}
-	return pids, true
+	return pids, ok
 }
 
 func (g *cgroup) oomKills() int64 {

@@ -39,6 +39,7 @@ type Config struct {
 type Executor struct {
 	cfg     Config
 	cgroups *hierarchy // nil: by the process tree only
+	none    error      // why there are no cgroups
 }
 
 var _ executor.Executor = (*Executor)(nil)
@@ -55,7 +56,15 @@ func New(cfg Config) *Executor {
 	if m := h.missing(); len(m) > 0 {
 		cfg.Log.Warn("cgroups hold processes together and do not weigh them: controllers are not handed down", "missing", m, "parent", h.dirs[""])
 	}
-	return &Executor{cfg: cfg, cgroups: h}
+	return &Executor{cfg: cfg, cgroups: h, none: err}
+}
+
+// Unfenced is why tasks can open devices that are denied to them; nil where they cannot.
+func (e *Executor) Unfenced() error {
+	if e.cgroups == nil {
+		return e.none
+	}
+	return e.cgroups.unfenced
 }
 
 // Limited reports whether there are cgroups, without which the kernel holds no task to its limits.
@@ -77,6 +86,9 @@ func (e *Executor) Start(_ context.Context, t *executor.Task) (executor.Process,
 	group, err := e.cgroups.create(t.ID, t.Limits)
 	if err != nil {
 		return nil, fmt.Errorf("start %s: %w", t.ID, err)
+	}
+	if err := e.cgroups.fence(group, t.Denied); err != nil {
+		return nil, errors.Join(fmt.Errorf("start %s: %w", t.ID, err), group.remove())
 	}
 	wrapper, err := e.writeScripts(t, group.joinFiles())
 	if err != nil {
