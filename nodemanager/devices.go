@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"heddle/executor"
 	"heddle/executor/gpu"
 	"heddle/nodemanager/device"
 	"heddle/nodemanager/plugin"
@@ -20,6 +21,7 @@ import (
 func (n *node) openDevices(ctx context.Context) error {
 	if !n.gpus {
 		n.devices = device.New(-1, nil)
+		n.devices.Deny(n.fence.never)
 		return nil
 	}
 	d, err := n.discover(ctx)
@@ -34,7 +36,8 @@ func (n *node) openDevices(ctx context.Context) error {
 		n.log.Error("this node counts GPUs and offers none", "error", err)
 	}
 	position := n.types.Index(yarn.GPUName)
-	n.devices = device.New(position, gpuList(d))
+	n.devices = device.New(position, n.gpuList(d))
+	n.devices.Deny(n.othersGPUs(d))
 	n.usable.Store(int64(n.devices.Usable()))
 	n.total[position] = n.usable.Load()
 	n.log.Info("GPUs", "count", n.total[position], "source", d.Source, "notes", d.Notes)
@@ -50,10 +53,24 @@ func (n *node) discover(ctx context.Context) (gpu.Discovery, error) {
 	return gpu.Discover(ctx, gpu.Config{Allowed: n.conf.String(key+"allowed-gpu-devices", gpu.Auto), SMI: n.conf.String(key+"path-to-discovery-executables", ""), Timeout: timeout})
 }
 
-func gpuList(d gpu.Discovery) []device.GPU {
+func (n *node) gpuList(d gpu.Discovery) []device.GPU {
 	out := make([]device.GPU, len(d.Devices))
 	for i, g := range d.Devices {
-		out[i] = device.GPU{Index: g.Index, Minor: g.Minor, UUID: g.UUID, Name: g.Name, Bus: g.Bus, Fault: g.Fault}
+		out[i] = device.GPU{Index: g.Index, Minor: g.Minor, UUID: g.UUID, Name: g.Name, Bus: g.Bus, Fault: g.Fault, File: n.fence.gpu(g)}
+		if n.fence.forbids(out[i].File) {
+			out[i].Fault = device.Forbidden
+		}
+	}
+	return out
+}
+
+// othersGPUs are the files of GPUs that are not for containers.
+func (n *node) othersGPUs(d gpu.Discovery) []executor.DeviceFile {
+	out := slices.Clone(n.fence.never)
+	for _, g := range d.Others {
+		if f := n.fence.gpu(g); f.Known() {
+			out = append(out, f)
+		}
 	}
 	return out
 }
@@ -66,7 +83,7 @@ func (n *node) openPlugins(ctx context.Context) error {
 	const key = "yarn.nodemanager.pluggable-device-framework.device-classes"
 	s := &plugin.Set{Log: n.log, ReleaseFailed: make(chan struct{}, 1)}
 	for _, program := range n.pluginPrograms {
-		p, err := plugin.Open(ctx, program, pluginTimeout, n.types)
+		p, err := plugin.Open(ctx, program, pluginTimeout, n.types, n.fence.forbids)
 		if err != nil {
 			return fmt.Errorf("%s: %w", key, err)
 		}
@@ -149,7 +166,8 @@ func (n *node) lookAtGPUs(ctx context.Context) {
 	var lost *gpu.LostError
 	switch {
 	case err == nil:
-		n.devices.Update(gpuList(d))
+		n.devices.Update(n.gpuList(d))
+		n.devices.Deny(n.othersGPUs(d))
 	case errors.As(err, &lost) && n.devices.Lose(lost.Bus):
 	case ctx.Err() == nil:
 		n.log.Warn("GPUs could not be looked at; the last known ones count", "error", err)

@@ -106,6 +106,7 @@ type node struct {
 	webL     net.Listener
 	journal  *recovery.Journal // nil without recovery
 	scripts  *health.Scripts
+	fence    fence
 	trouble  atomic.Pointer[string]        // what is wrong with devices
 	usable   atomic.Int64                  // GPUs that can be given away
 	offered  atomic.Pointer[yarn.Resource] // once the ResourceManager said another size than the configuration
@@ -119,6 +120,9 @@ func (n *node) open(ctx context.Context) error {
 	n.user = client.CurrentUser(os.Getenv)
 	n.dialer = &fs.Dialer{Conf: n.conf}
 	if err := n.accounts.open(n.opt.ConfigDir); err != nil {
+		return err
+	}
+	if err := n.readFence(); err != nil {
 		return err
 	}
 	if err := n.openJournal(); err != nil {
@@ -136,6 +140,7 @@ func (n *node) open(ctx context.Context) error {
 	if err := n.openPlugins(ctx); err != nil {
 		return err
 	}
+	n.noteFence()
 	n.noteTrouble()
 	if err := n.openDocker(); err != nil {
 		return err
@@ -174,7 +179,7 @@ func (n *node) onClosed(f func() error) { n.last = append(n.last, f) }
 func (n *node) onClose(f func()) { n.closers = append(n.closers, f) }
 
 func (n *node) openDisks(ctx context.Context) error {
-	n.exec = process.New(process.Config{Cgroups: process.Cgroups{Root: n.cgroupRoot, Parent: n.cgroupParent, CPUPercent: n.cpuPercent, PIDs: n.pidsLimit > 0}, SharedOnce: n.sharedOnce,
+	n.exec = process.New(process.Config{Cgroups: process.Cgroups{Root: n.cgroupRoot, Parent: n.cgroupParent, CPUPercent: n.cpuPercent, PIDs: n.pidsLimit > 0, Devices: n.fences()}, SharedOnce: n.sharedOnce,
 		ExitFileTimeout: n.exitFileTimeout, As: n.accounts.as(), Log: n.log})
 	if !n.exec.Limited() && (n.pidsLimit > 0 || n.cpuPercent < 100) {
 		return errors.New("yarn.nodemanager.container.pids-limit and yarn.nodemanager.resource.percentage-physical-cpu-limit need cgroups that this NodeManager may write; " +

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -36,6 +37,7 @@ const Auto = "auto"
 // Discovery is what was found.
 type Discovery struct {
 	Devices []Device
+	Others  []Device // that the administrator does not allow
 	Source  string   // where the list comes from
 	Notes   []string // devices that are there and not usable, and ways that did not work
 }
@@ -57,7 +59,13 @@ func Discover(ctx context.Context, cfg Config) (Discovery, error) {
 	if allowed == nil {
 		return d, nil
 	}
-	d.Devices, err = choose(d.Devices, allowed)
+	found := d.Devices
+	d.Devices, err = choose(found, allowed)
+	for _, f := range found {
+		if !slices.ContainsFunc(d.Devices, func(x Device) bool { return x.UUID == f.UUID }) {
+			d.Others = append(d.Others, f)
+		}
+	}
 	return d, err
 }
 

@@ -43,7 +43,7 @@ func fromNVML(lib nvml.Interface) (Discovery, error) {
 		}
 		g := Device{Index: i, Minor: minor, UUID: uuid, Name: name, Bus: bus(dev), Fault: fault(dev)}
 		if mode, _, ret := dev.GetMigMode(); ret == nvml.SUCCESS && mode == nvml.DEVICE_MIG_ENABLE {
-			d = withInstances(Discovery{append(d.Devices, g), d.Source, d.Notes}, map[string]bool{uuid: true}, map[string][]instance{uuid: instancesOf(dev)})
+			d = withInstances(Discovery{Devices: append(d.Devices, g), Source: d.Source, Notes: d.Notes}, map[string]bool{uuid: true}, map[string][]instance{uuid: instancesOf(dev)})
 			continue
 		}
 		d.Devices = append(d.Devices, g)

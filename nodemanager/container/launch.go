@@ -111,6 +111,8 @@ func (c *Container) prepare() (*executor.Task, error) {
 			return nil, err
 		}
 		t.Docker.Devices, t.Docker.Mounts = plugged.Devices, append(t.Docker.Mounts, plugged.Mounts...)
+	} else {
+		t.Denied = append(cfg.Devices.Denied(c.ID), cfg.Plugins.Denied(c.ID)...)
 	}
 	return t, c.writeFiles(t)
 }

@@ -35,6 +35,8 @@ type Devices interface {
 	Restore(c yarn.ContainerID, uuids []string)
 	Release(c yarn.ContainerID)
 	Counted() bool
+	// Denied are the devices that a container must not open.
+	Denied(c yarn.ContainerID) []executor.DeviceFile
 	// Same reports whether two sizes have the same devices, which a running container keeps.
 	Same(a, b yarn.Resource) bool
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 
+	"heddle/executor"
 	"heddle/yarn"
 )
 
@@ -24,6 +25,7 @@ type GPU struct {
 	Bus   string
 	Lost  bool   // was there and is not now
 	Fault string // why it is given to nobody; empty when nothing is known against it
+	File  executor.DeviceFile
 }
 
 // Set owns the assignments. It is safe for concurrent use.
@@ -35,6 +37,7 @@ type Set struct {
 	gpus  []GPU
 	owner map[string]yarn.ContainerID // by UUID
 	held  map[string]string           // by UUID: why it does not come back from a container that is over
+	never []executor.DeviceFile       // see Deny
 }
 
 // New returns a Set of these devices. position is where resource vectors have their number,

@@ -2,7 +2,7 @@
 // A program is asked by its first argument, gets JSON on its standard input and answers JSON.
 //
 //	register  -> {"resource": "example.com/fpga"}
-//	devices   -> {"devices": [{"id": "f0", "healthy": true, "reason": ""}]}
+//	devices   -> {"devices": [{"id": "f0", "healthy": true, "reason": "", "devPath": "/dev/f0", "majorNumber": 240, "minorNumber": 0}]}
 //	allocate  {"container": …, "devices": ["f0"], "runtime": "default" or "docker"}
 //	          -> {"env": {"NAME": "value"}, "devices": ["/dev/f0"], "mounts": ["/source:/target:ro"]}
 //	release   {"container": …, "devices": ["f0"]}, when the container's last process is gone
@@ -43,14 +43,15 @@ type Plugin struct {
 	timeout  time.Duration
 	position int
 	set      *device.Set
+	forbids  func(executor.DeviceFile) bool
 }
 
-// Open asks a program what it is for and which devices there are.
-func Open(ctx context.Context, program string, timeout time.Duration, types *yarn.ResourceTypes) (*Plugin, error) {
+// Open asks a program what it is for and which devices there are. Devices with a file that is forbidden go to nobody.
+func Open(ctx context.Context, program string, timeout time.Duration, types *yarn.ResourceTypes, forbids func(executor.DeviceFile) bool) (*Plugin, error) {
 	if !filepath.IsAbs(program) {
 		return nil, fmt.Errorf("device plug-in %q: want the absolute path of a program; Java classes cannot be loaded", program)
 	}
-	p := &Plugin{program: program, timeout: timeout}
+	p := &Plugin{program: program, timeout: timeout, forbids: forbids}
 	var r struct {
 		Resource string `json:"resource"`
 	}
@@ -75,6 +76,7 @@ func (p *Plugin) devices(ctx context.Context) ([]device.GPU, error) {
 			ID      string `json:"id"`
 			Healthy *bool  `json:"healthy"`
 			Reason  string `json:"reason"`
+			file
 		} `json:"devices"`
 	}
 	if err := p.ask(ctx, "devices", nil, &l); err != nil {
@@ -94,6 +96,13 @@ func (p *Plugin) devices(ctx context.Context) ([]device.GPU, error) {
 			if d.Reason != "" {
 				g.Fault = d.Reason
 			}
+		}
+		var err error
+		if g.File, err = d.deviceFile(); err != nil {
+			g.Fault = err.Error()
+		}
+		if p.forbids(g.File) {
+			g.Fault = device.Forbidden
 		}
 		out = append(out, g)
 	}

@@ -16,6 +16,8 @@ import (
 
 const fpga = "example.com/fpga"
 
+func nothing(executor.DeviceFile) bool { return false }
+
 func types(t *testing.T) *yarn.ResourceTypes {
 	t.Helper()
 	r, err := yarn.NewResourceTypes(yarn.ResourceType{Name: fpga})
@@ -55,12 +57,12 @@ func TestWhatIsRefusedOfAProgram(t *testing.T) {
 			if tt.want == "deadline" {
 				timeout = 200 * time.Millisecond
 			}
-			if _, err := Open(t.Context(), program(t, tt.cases), timeout, types(t)); err == nil || !strings.Contains(err.Error(), tt.want) {
+			if _, err := Open(t.Context(), program(t, tt.cases), timeout, types(t), nothing); err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("%v, want %q", err, tt.want)
 			}
 		})
 	}
-	if _, err := Open(t.Context(), "org.apache.hadoop.SomePlugin", time.Minute, types(t)); err == nil || !strings.Contains(err.Error(), "Java classes cannot be loaded") {
+	if _, err := Open(t.Context(), "org.apache.hadoop.SomePlugin", time.Minute, types(t), nothing); err == nil || !strings.Contains(err.Error(), "Java classes cannot be loaded") {
 		t.Errorf("a Java class: %v", err)
 	}
 }
@@ -73,7 +75,7 @@ func TestWhatIsRefusedOfAnAllocation(t *testing.T) {
 		`{"mounts": ["/a:/b:exec"]}`:     "want /source:/target:ro",
 		`{"mounts": ["/a:/b"], "env": 7`: "not the JSON that is wanted",
 	} {
-		p, err := Open(t.Context(), program(t, registers+`devices) echo '{"devices": [{"id": "a"}]}';; allocate) echo '`+answer+`';;`), time.Minute, types(t))
+		p, err := Open(t.Context(), program(t, registers+`devices) echo '{"devices": [{"id": "a"}]}';; allocate) echo '`+answer+`';;`), time.Minute, types(t), nothing)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -97,7 +99,7 @@ func TestADeviceFromGrantToReturn(t *testing.T) {
 	cases := fmt.Sprintf(`%s devices) cat %[2]s/devices;;
 allocate) echo "allocate $(cat)" >> %[2]s/calls; echo '{"env": {"FPGA": "f"}, "devices": ["/dev/f"], "mounts": ["/lib/f:/lib/f", "/var/f:/f:rw"]}';;
 release) echo "release $(cat)" >> %[2]s/calls;;`, registers, dir)
-	p, err := Open(t.Context(), program(t, cases), time.Minute, types(t))
+	p, err := Open(t.Context(), program(t, cases), time.Minute, types(t), nothing)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -149,7 +151,7 @@ func TestADeviceThatIsNotTakenBackGoesToNobody(t *testing.T) {
 		t.Fatal(err)
 	}
 	cases := registers + `devices) echo '{"devices": [{"id": "f0"}]}';; allocate) echo '{}';; release) if [ -e ` + broken + ` ]; then echo stuck >&2; exit 1; fi;;`
-	p, err := Open(t.Context(), program(t, cases), time.Minute, types(t))
+	p, err := Open(t.Context(), program(t, cases), time.Minute, types(t), nothing)
 	if err != nil {
 		t.Fatal(err)
 	}

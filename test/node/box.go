@@ -144,7 +144,7 @@ func (b *Box) cgroupsLeft(t testing.TB) []string {
 // removeCgroups removes the node's own groups, which must be empty again or not there.
 func (b *Box) removeCgroups(t testing.TB) {
 	t.Helper()
-	for _, d := range []string{"cpu", "memory", ""} {
+	for _, d := range []string{"cpu", "memory", "devices", "unified", ""} {
 		if err := os.Remove(filepath.Join("/sys/fs/cgroup", d, b.Cgroups)); err != nil && !errors.Is(err, os.ErrNotExist) {
 			t.Errorf("containers' cgroups are left: %v: %v", err, b.cgroupsLeft(t))
 		}
