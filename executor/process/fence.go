@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/asm"
@@ -71,7 +73,33 @@ func denyV1(dir string, denied []executor.DeviceFile) error {
 			return fmt.Errorf("deny device %v: %w", f, err)
 		}
 	}
+	b, err := os.ReadFile(filepath.Join(dir, "devices.list"))
+	if err != nil {
+		return err
+	}
+	rules := string(b)
+	if strings.HasPrefix(rules, "a ") { // all but what is denied
+		return nil
+	}
+	// Nothing but what is listed, as inside a container: a denial takes only a rule of the very same numbers away.
+	for rule := range strings.Lines(rules) {
+		for _, f := range denied {
+			if allows(strings.Fields(rule), f) {
+				return fmt.Errorf("deny device %v: the cgroup that this NodeManager is in allows it by the rule %q: name single devices there", f, strings.TrimSpace(rule))
+			}
+		}
+	}
 	return nil
+}
+
+// allows reports whether a rule, such as c 195:* rwm, lets a device be read or written.
+func allows(rule []string, f executor.DeviceFile) bool {
+	if len(rule) != 3 || rule[0] != f.String()[:1] || !strings.ContainsAny(rule[2], "rw") {
+		return false
+	}
+	major, minor, _ := strings.Cut(rule[1], ":")
+	is := func(text string, n uint32) bool { return text == "*" || text == strconv.FormatUint(uint64(n), 10) }
+	return is(major, f.Major) && is(minor, f.Minor)
 }
 
 // denyV2 attaches a program that the kernel asks for each device that is opened or made. It stays with the group, also

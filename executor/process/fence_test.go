@@ -136,3 +136,42 @@ func TestWithoutAFenceTasksRun(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A NodeManager that is itself in a group with a list of devices must not believe that what it denies is denied.
+func TestADenialThatDoesNotHoldIsAnError(t *testing.T) {
+	if os.Geteuid() != 0 || !fileExists("/sys/fs/cgroup/devices/devices.deny") {
+		t.Skip("needs root and the devices controller of version 1")
+	}
+	parent, err := os.MkdirTemp("/sys/fs/cgroup/devices", "heddle-test-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	group := parent + "/group"
+	t.Cleanup(func() {
+		if err := errors.Join(os.Remove(group), os.Remove(parent)); err != nil {
+			t.Error(err)
+		}
+	})
+	write := func(file, rule string) {
+		t.Helper()
+		if err := os.WriteFile(parent+"/"+file, []byte(rule), 0o200); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("devices.deny", "a *:* rwm")
+	for _, rule := range []string{"c *:* m", "c 136:* rwm", "c 195:* rw", "c 240:0 rw", "c 240:1 rw"} {
+		write("devices.allow", rule)
+	}
+	if err := os.Mkdir(group, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := denyV1(group, []executor.DeviceFile{{Major: 240}, {Major: 241}, {Block: true, Major: 195}}); err != nil {
+		t.Error(err)
+	}
+	if b, err := os.ReadFile(group + "/devices.list"); err != nil || strings.Contains(string(b), "240:0") || !strings.Contains(string(b), "240:1") {
+		t.Errorf("left are %s, %v", b, err)
+	}
+	if err := denyV1(group, []executor.DeviceFile{{Major: 195}}); err == nil || !strings.Contains(err.Error(), `by the rule "c 195:* rw"`) {
+		t.Errorf("a denial that does not hold: %v", err)
+	}
+}

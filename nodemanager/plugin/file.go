@@ -29,7 +29,7 @@ func (f file) deviceFile() (executor.DeviceFile, error) {
 		if kind != unix.S_IFCHR && kind != unix.S_IFBLK {
 			return out, fmt.Errorf("devPath %s is no device", f.Path)
 		}
-		out = executor.DeviceFile{Block: kind == unix.S_IFBLK, Major: unix.Major(uint64(st.Rdev)), Minor: unix.Minor(uint64(st.Rdev))} //nolint:unconvert // not 64 bits everywhere
+		out = executor.DeviceFile{Block: kind == unix.S_IFBLK, Major: unix.Major(uint64(st.Rdev)), Minor: unix.Minor(uint64(st.Rdev))}
 	}
 	if (f.Major == nil) != (f.Minor == nil) {
 		return out, fmt.Errorf("majorNumber and minorNumber go together")
