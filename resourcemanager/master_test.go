@@ -1,6 +1,7 @@
 package resourcemanager_test
 
 import (
+	"net/http"
 	"testing"
 
 	"google.golang.org/protobuf/proto"
@@ -192,6 +193,53 @@ func TestManagedMaster(t *testing.T) {
 	if got := call[yarnpb.GetApplicationAttemptReportResponseProto](alice, "getApplicationAttemptReport",
 		&yarnpb.GetApplicationAttemptReportRequestProto{ApplicationAttemptId: list[1].GetApplicationAttemptId()}).GetApplicationAttemptReport(); got.GetDiagnostics() != "Attempt failed by user alice" {
 		t.Errorf("second attempt: %v", got)
+	}
+}
+
+// What is told of an AM that dies: that it was launched, nothing that leads to where it no longer is, and by which rules it failed.
+func TestAMasterThatDiesIsFollowedNowhere(t *testing.T) {
+	r := start(t, nil)
+	n := r.node("127.0.0.1", 8192, nil)
+	alice := r.client("alice")
+	id := alice.submit(func(s *submission) { s.MaxAppAttempts = new(int32(1)) })
+	await(t, "the AM's start", func() bool { return len(n.starts()) == 1 })
+	path := "/ws/v1/cluster/apps/" + appText(id) + "?user.name=alice"
+	await(t, "the launch", func() bool { return alice.report(id).GetLaunchTime() > 0 })
+	if got := string(r.get(path, http.StatusOK)); !containsAll(got, `"trackingUI":"UNASSIGNED"`, `"diagnostics":"AM container is launched, waiting for AM container to Register with RM"`) {
+		t.Errorf("before the AM registered: %s", got)
+	}
+	req := n.starts()[0]
+	am := r.masterIn(req)
+	am.register()
+	if got := string(r.get(path, http.StatusOK)); !containsAll(got, `"trackingUI":"ApplicationMaster"`, `/proxy/`+appText(id)+`/"`, `"amRPCAddress":"am-host:4711"`) {
+		t.Errorf("while it runs: %s", got)
+	}
+	call[yarnpb.AllocateResponseProto](am, "allocate", &yarnpb.AllocateRequestProto{ResponseId: new(int32(0)), Progress: new(float32(0.25))})
+	cid, err := security.ParseContainerIdentifier(req.GetContainerToken().GetIdentifier())
+	if err != nil {
+		t.Fatal(err)
+	}
+	n.beat(ended(cid.GetContainerId(), 1))
+	await(t, "the failure", func() bool {
+		return alice.report(id).GetYarnApplicationState() == yarnpb.YarnApplicationStateProto_FAILED
+	})
+	first := "http://" + r.Addresses.Web + "/cluster/app/" + appText(id)
+	for _, when := range []string{"after the failure", "after a restart"} {
+		got, page := alice.report(id), "http://"+r.Addresses.Web+"/cluster/app/"+appText(id)
+		if got.GetTrackingUrl() != page || got.GetOriginalTrackingUrl() != first || got.GetHost() != "N/A" || got.GetRpcPort() != -1 ||
+			!containsAll(got.GetDiagnostics(), " failed 1 times (global limit =2; local limit is =1) due to AM Container for ") {
+			t.Errorf("%s: %v", when, got)
+		}
+		if rest := string(r.get(path, http.StatusOK)); !containsAll(rest, `"trackingUI":"History"`, `"trackingUrl":"`+page+`"`) {
+			t.Errorf("%s: %s", when, rest)
+		}
+		if when == "after the failure" {
+			if got.GetProgress() != 0.25 {
+				t.Errorf("progress %v", got.GetProgress())
+			}
+			r.restart()
+			alice = r.client("alice")
+		}
 	}
 }
 

@@ -212,7 +212,7 @@ func (s *appStep) refuse() appState {
 }
 
 func (s *appStep) registered() appState {
-	if s.launch == 0 {
+	if s.launch == 0 { // an AM of before a restart
 		s.launch = s.core.now()
 	}
 	return appRunning
@@ -236,7 +236,14 @@ func (s *appStep) retry() appState {
 		s.newAttempt()
 		return appAccepted
 	}
-	s.diag = fmt.Sprintf("Application %s failed %d times due to %s. Failing the application.", s.sub.ID, max(1, len(s.failures)), s.text)
+	var rules string
+	if v := s.sub.FailureValidity; v > 0 {
+		rules = fmt.Sprintf(" in previous %d milliseconds", v)
+	}
+	if limit != c.cfg.MaxAttempts {
+		rules += fmt.Sprintf(" (global limit =%d; local limit is =%d)", c.cfg.MaxAttempts, limit)
+	}
+	s.diag = fmt.Sprintf("Application %s failed %d times%s due to %s. Failing the application.", s.sub.ID, max(1, len(s.failures)), rules, s.text)
 	if s.sub.Unmanaged {
 		s.diag = "Unmanaged application " + s.sub.ID.String() + " failed due to " + s.text + ". Failing the application."
 	}

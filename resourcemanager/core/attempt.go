@@ -246,6 +246,9 @@ func (s *attemptStep) launched() attemptState {
 	}
 	now := s.core.clock()
 	s.launchedAt = now.UnixMilli()
+	if s.app.launch == 0 {
+		s.app.launch = s.launchedAt
+	}
 	s.session.Seen(now)
 	return attemptLaunched
 }
@@ -331,8 +334,13 @@ func (s *attemptStep) kill() attemptState {
 	return attemptKilled
 }
 
+// conclude ends an attempt whose AM did not say good-bye: what led to it leads nowhere any more.
 func (s *attemptStep) conclude(text string, as yarn.AttemptState) {
 	s.diag, s.finish = text, s.core.now()
+	s.host, s.rpcPort, s.tracking = "N/A", -1, ""
+	if url := s.core.cfg.TrackingURL; url != nil {
+		s.tracking = url(s.id.Application)
+	}
 	s.core.closeAMSession(s.attempt)
 	s.core.recorder.SaveAttempt(s.recordAs(as), s.core.reportFailure("attempt", s.id))
 }

@@ -71,13 +71,13 @@ func (v *AppView) Seconds(now int64) (memoryMB, vcores int64) {
 
 // Progress is how far the application is, from 0 to 1, as its AM last said.
 func (v *AppView) Progress() float32 {
+	if v.session != nil && (v.State == yarn.AppFailed || !v.State.Final()) {
+		return v.session.Progress()
+	}
 	if v.State.Final() {
 		return 1
 	}
-	if v.session == nil {
-		return 0
-	}
-	return v.session.Progress()
+	return 0
 }
 
 // AttemptView is an attempt at one moment.

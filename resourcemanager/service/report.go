@@ -28,10 +28,15 @@ func (s *Service) TrackingURL(v *core.AppView) string {
 	if v.Unmanaged && v.OriginalURL != "" {
 		return v.OriginalURL
 	}
-	if v.OriginalURL == "" || v.OriginalURL == "N/A" {
+	if !HasPages(v) {
 		return "http://" + s.Settings.WebPublic + "/cluster/app/" + v.ID.String()
 	}
 	return "http://" + cmp.Or(s.Settings.ProxyPublic, s.Settings.WebPublic) + "/proxy/" + v.ID.String() + "/"
+}
+
+// HasPages reports whether the application has pages of its own: its AM named them, and did not end without a word.
+func HasPages(v *core.AppView) bool {
+	return v.OriginalURL != "" && v.OriginalURL != "N/A" && !strings.HasSuffix(v.OriginalURL, "/cluster/app/"+v.ID.String())
 }
 
 func (s *Service) report(v *core.AppView, user string) (*yarnpb.ApplicationReportProto, error) {
@@ -77,6 +82,9 @@ func (s *Service) report(v *core.AppView, user string) (*yarnpb.ApplicationRepor
 func Diagnostics(v *core.AppView) string {
 	if v.Diagnostics != "" || v.State.Final() {
 		return v.Diagnostics
+	}
+	if v.State == yarn.AppAccepted && len(v.Attempts) > 0 && v.Attempts[len(v.Attempts)-1].State == yarn.AttemptLaunched {
+		return "AM container is launched, waiting for AM container to Register with RM"
 	}
 	if v.Pending.Reason == scheduler.NotSkipped {
 		return ""

@@ -88,7 +88,7 @@ func (a appInfo) elapsed() int64 {
 }
 
 func (a appInfo) tracking(e *encoder) {
-	if a.OriginalURL == "" {
+	if a.State < yarn.AppRunning || len(a.Attempts) == 0 {
 		e.str("trackingUI", "UNASSIGNED")
 		return
 	}

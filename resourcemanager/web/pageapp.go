@@ -10,6 +10,7 @@ import (
 
 	"heddle/hadoop/http/pages"
 	"heddle/resourcemanager/core"
+	"heddle/resourcemanager/service"
 	"heddle/yarn"
 )
 
@@ -248,7 +249,7 @@ func (w *Web) appFacts(v *core.AppView, now int64) []fact {
 		out = append(out, text("Tags", strings.Join(v.Tags, ", ")))
 	}
 	out = append(out, text("Priority", strconv.Itoa(int(v.Priority))))
-	if url := w.service.TrackingURL(v); v.OriginalURL != "" && v.OriginalURL != "N/A" {
+	if url := w.service.TrackingURL(v); service.HasPages(v) {
 		out = append(out, fact{"Its own pages", pages.Cell{Text: url, Path: url}})
 	}
 	if v.Host != "N/A" && v.Host != "" && v.RPCPort >= 0 {

@@ -7,6 +7,7 @@ import (
 	hadoophttp "heddle/hadoop/http"
 	"heddle/hadoop/http/pages"
 	"heddle/resourcemanager/core"
+	"heddle/resourcemanager/service"
 	"heddle/yarn"
 )
 
@@ -95,7 +96,7 @@ func (w *Web) attemptPage(r *http.Request) (pages.Page, error) {
 	if t.Host != "N/A" && t.Host != "" && t.RPCPort >= 0 {
 		d.Facts = append(d.Facts, text("AM listens at", t.Host+":"+strconv.Itoa(int(t.RPCPort))))
 	}
-	if t.TrackingURL != "" && t.TrackingURL != "N/A" && v.Attempt == id {
+	if service.HasPages(v) && v.Attempt == id {
 		url := w.service.TrackingURL(v)
 		d.Facts = append(d.Facts, fact{"Its own pages", pages.Cell{Text: url, Path: url}})
 	}

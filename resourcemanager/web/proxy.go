@@ -15,6 +15,7 @@ import (
 	hadoophttp "heddle/hadoop/http"
 	"heddle/hadoop/http/pages"
 	"heddle/resourcemanager/core"
+	"heddle/resourcemanager/service"
 	"heddle/yarn"
 )
 
@@ -112,7 +113,7 @@ func (p *proxy) plan(r *http.Request) (*fetch, error) {
 		return nil, err
 	}
 	f.app, f.user, f.base = v, who.User, "/proxy/"+name
-	if v.OriginalURL == "" || v.OriginalURL == "N/A" {
+	if !service.HasPages(v) {
 		return f, nil
 	}
 	target := v.OriginalURL
