@@ -21,6 +21,7 @@ setup: ## fetch what the tests need (Hadoop's jars, packages), once, outside the
 	test/setup/browser.sh
 	test/setup/hadoop.sh
 	test/setup/clients.sh 2.10.2 3.3.6 3.5.0
+	test/setup/spark.sh
 
 test: build unit interop ## run every test; installs what the tests need
 
