@@ -1,6 +1,7 @@
 package resourcemanager_test
 
 import (
+	"cmp"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -25,6 +26,9 @@ func TestADamagedRecordIsSetAside(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := start(t, site)
+			if got := string(r.get("/ws/v1/cluster/info/", 200)); !strings.Contains(got, `"rmStateStoreName":"`+cmp.Or(site["yarn.resourcemanager.store.class"], "bbolt")+`"`) {
+				t.Errorf("the store's name: %s", got)
+			}
 			broken, whole := wire.AppIDFrom(r.client("alice").submit(unmanaged)), wire.AppIDFrom(r.client("alice").submit(nil))
 			r.Shutdown()
 			s := r.settings()

@@ -268,6 +268,37 @@ func TestLogsStayInsideTheirDirectory(t *testing.T) {
 	}
 }
 
+// Hadoop's routers make no difference between a path and the same with a slash at its end.
+func TestASlashAtTheEndMakesNoDifference(t *testing.T) {
+	mux := NewMux(nil)
+	for _, pattern := range []string{"GET /ws/v1/cluster", "GET /ws/v1/cluster/apps", "POST /ws/v1/cluster/apps", "GET /node/{file}", "GET /cluster/", "GET /proxy/", "GET /jmx"} {
+		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+			fmt.Fprint(w, r.Pattern, " ", r.URL.EscapedPath(), " ", r.RequestURI)
+		})
+	}
+	for asked, want := range map[string]string{
+		"GET /ws/v1/cluster/":       "GET /ws/v1/cluster /ws/v1/cluster /ws/v1/cluster/",
+		"GET /ws/v1/cluster/apps/":  "GET /ws/v1/cluster/apps /ws/v1/cluster/apps /ws/v1/cluster/apps/",
+		"POST /ws/v1/cluster/apps/": "POST /ws/v1/cluster/apps /ws/v1/cluster/apps /ws/v1/cluster/apps/",
+		"GET /node/a%20b/?start=-4": "GET /node/{file} /node/a%20b /node/a%20b/?start=-4",
+		"GET /node/a%2F":            "GET /node/{file} /node/a%2F /node/a%2F",
+		"GET /node/a%2Fb/":          "GET /node/{file} /node/a%2Fb /node/a%2Fb/",
+		"GET /proxy/x/":             "GET /proxy/ /proxy/x/ /proxy/x/",
+	} {
+		method, path, _ := strings.Cut(asked, " ")
+		w := httptest.NewRecorder()
+		mux.ServeHTTP(w, httptest.NewRequest(method, path, nil))
+		if w.Body.String() != want {
+			t.Errorf("%s: %d %s, want %s", asked, w.Code, w.Body, want)
+		}
+	}
+	w := httptest.NewRecorder()
+	mux.ServeHTTP(w, httptest.NewRequest("GET", "/jmx/", nil))
+	if w.Code != http.StatusNotFound {
+		t.Errorf("/jmx/: %d", w.Code)
+	}
+}
+
 func TestServerServesMetricsAndStacksAndStops(t *testing.T) {
 	mux := NewMux(nil)
 	registry := prometheus.NewRegistry()

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"syscall"
 	"time"
 
@@ -33,6 +34,20 @@ type Mux struct {
 // NewMux is an empty router. identity may be nil.
 func NewMux(identity *Identity) *Mux { return &Mux{http.NewServeMux(), identity} }
 
+// withoutSlash is the request without a slash at the end of its path, where Hadoop's routers make no difference: below
+// /ws, /cluster and /node. Its log links have such a slash before their query.
+func withoutSlash(r *http.Request) *http.Request {
+	path := r.URL.EscapedPath()
+	if !strings.HasSuffix(path, "/") || !strings.HasPrefix(path, "/ws/") && !strings.HasPrefix(path, "/cluster/") && !strings.HasPrefix(path, "/node/") {
+		return r
+	}
+	u := *r.URL
+	u.Path, u.RawPath = strings.TrimSuffix(u.Path, "/"), strings.TrimSuffix(u.RawPath, "/")
+	out := *r
+	out.URL = &u
+	return &out
+}
+
 // ServeHTTP adds the headers, bounds the body and refuses TRACE; OPTIONS is answered for every page.
 func (m *Mux) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
@@ -45,6 +60,7 @@ func (m *Mux) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "TRACE method not allowed", http.StatusMethodNotAllowed)
 		return
 	}
+	r = withoutSlash(r)
 	if m.identity != nil {
 		m.identity.Remember(w, r)
 	}

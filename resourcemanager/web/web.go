@@ -137,8 +137,12 @@ func badID(id string) error {
 
 func (w *Web) info(*http.Request) (string, any, error) {
 	s := w.service
-	store := "none"
-	if s.Settings.Recovery {
+	const hadoops = "org.apache.hadoop.yarn.server.resourcemanager.recovery."
+	store := hadoops + "NullRMStateStore"
+	switch {
+	case s.Settings.Recovery && s.Settings.StoreURI != "":
+		store = hadoops + "FileSystemRMStateStore"
+	case s.Settings.Recovery:
 		store = "bbolt"
 	}
 	build := s.Version + " by heddle (" + runtime.Version() + ")"
