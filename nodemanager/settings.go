@@ -44,6 +44,7 @@ type settings struct {
 	cpuPercent           int64
 	coresPerVCore        float64
 	pidsLimit            int64
+	nice                 int
 	logDirMode           fs.FileMode
 	cacheTarget          int64
 	cacheInterval        time.Duration
@@ -218,6 +219,7 @@ func (s *settings) readContainers(v *conf.Values) {
 	if s.cpuPercent < 1 || s.cpuPercent > 100 {
 		v.Fail(v.Config.Invalid("yarn.nodemanager.resource.percentage-physical-cpu-limit", "a percentage from 1 to 100"))
 	}
+	s.nice = v.Int("yarn.nodemanager.container-executor.os.sched.priority.adjustment", 0)
 	s.sharedOnce = v.Bool("yarn.nodemanager.container-monitor.procfs-tree.smaps-based-rss.enabled", false)
 	s.cgroupParent = v.String("yarn.nodemanager.linux-container-executor.cgroups.hierarchy", "/hadoop-yarn")
 	s.cgroupRoot = v.String("yarn.nodemanager.linux-container-executor.cgroups.mount-path", "")

@@ -22,6 +22,25 @@ func TestFoldersAreAbsolute(t *testing.T) {
 	}
 }
 
+// Containers' nice value may go either way, and is a whole number.
+func TestTheNiceValueOfContainers(t *testing.T) {
+	const key = "yarn.nodemanager.container-executor.os.sched.priority.adjustment"
+	for value, want := range map[string]int{"": 0, "5": 5, "-5": -5} {
+		c := conf.WithDefaults()
+		c.Set(key, value)
+		if s, err := read(c); err != nil || s.nice != want {
+			t.Errorf("%q: %+v, %v", value, s, err)
+		}
+	}
+	for _, value := range []string{"low", "1.5", "5 ms"} {
+		c := conf.WithDefaults()
+		c.Set(key, value)
+		if err := Check(c); err == nil || !strings.Contains(err.Error(), key) {
+			t.Errorf("%q: %v", value, err)
+		}
+	}
+}
+
 // A ResourceManager that comes back has its nodes within a second or two, whatever pause Hadoop's default is.
 func TestNodesKnockOnceASecond(t *testing.T) {
 	for value, want := range map[string]time.Duration{"": time.Second, "30000": time.Second, "50": 50 * time.Millisecond, "0": 10 * time.Millisecond} {

@@ -30,6 +30,9 @@ type Config struct {
 	SharedOnce bool
 	// ExitFileTimeout is how long a reattached task's exit code is waited for after its processes are gone.
 	ExitFileTimeout time.Duration
+	// Nice is added to the daemon's nice value for tasks. The kernel lets only root take from it: else a task runs without, and the
+	// daemon's stderr says so.
+	Nice int
 	// As is what goes before a program to run it as a user in a folder of that user; nil: no task has an account.
 	As  func(user, dir string) []string
 	Log *slog.Logger

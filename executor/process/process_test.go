@@ -179,6 +179,34 @@ func TestATaskOutlivesItsDaemon(t *testing.T) {
 	}
 }
 
+// A task is nicer than its daemon by what is asked, and so are its children; the daemon's own shells are not.
+func TestTasksAreAsNiceAsAsked(t *testing.T) {
+	nice := func() int {
+		out, err := exec.Command("nice").Output()
+		n, errNumber := strconv.Atoi(strings.TrimSpace(string(out)))
+		if err != nil || errNumber != nil {
+			t.Fatal(err, errNumber)
+		}
+		return n
+	}
+	before := nice()
+	for _, adjustment := range []int{0, 3} {
+		e := New(Config{Log: slog.New(slog.DiscardHandler), Cgroups: Cgroups{Root: "/proc/none"}, Nice: adjustment})
+		task := newTask(t, "nice > first; (nice > second)")
+		if code, err := start(t, e, task).Wait(t.Context()); err != nil || code != 0 {
+			t.Fatal(code, err)
+		}
+		for _, name := range []string{"first", "second"} {
+			if n, err := readNumber(filepath.Join(task.WorkDir, name)); err != nil || n != min(before+adjustment, 19) {
+				t.Errorf("adjusted by %d, the %s process: %d, %v; the daemon has %d", adjustment, name, n, err, before)
+			}
+		}
+	}
+	if after := nice(); after != before {
+		t.Errorf("the daemon went from %d to %d", before, after)
+	}
+}
+
 func TestPathsWithQuotesAreOneWord(t *testing.T) {
 	out, err := exec.Command("bash", "-c", "printf %s "+quote(`a 'b' "$c" \`)).Output()
 	if err != nil || string(out) != `a 'b' "$c" \` {

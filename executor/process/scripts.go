@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"heddle/executor"
@@ -16,11 +17,14 @@ import (
 func (e *Executor) writeScripts(t *executor.Task, joins []string) (string, error) {
 	session := filepath.Join(t.PrivateDir, "session.sh")
 	wrapper := filepath.Join(t.PrivateDir, "wrapper.sh")
-	var as []string
-	if t.RunAs != nil {
-		as = e.cfg.As(t.RunAs.Name, t.WorkDir)
+	var before []string
+	if e.cfg.Nice != 0 {
+		before = []string{"nice", "-n", strconv.Itoa(e.cfg.Nice)}
 	}
-	if err := writeScript(session, sessionScript(t, joins, as)); err != nil {
+	if t.RunAs != nil {
+		before = append(before, e.cfg.As(t.RunAs.Name, t.WorkDir)...)
+	}
+	if err := writeScript(session, sessionScript(t, joins, before)); err != nil {
 		return "", err
 	}
 	return wrapper, writeScript(wrapper, wrapperScript(session, t.ExitFile))
@@ -54,7 +58,7 @@ exit $rc
 // sessionScript runs in a session of its own: it joins the cgroups, notes its birth and its pid and becomes the
 // task, so that the noted pid is the task's process, group and session from the moment that it can be read. The
 // pid file must be new: one that is there says that nobody waits for this task any more (see fence).
-func sessionScript(t *executor.Task, joins, as []string) string {
+func sessionScript(t *executor.Task, joins, before []string) string {
 	var b strings.Builder
 	b.WriteString("#!/bin/bash\nset -e\n")
 	for _, f := range joins {
@@ -62,7 +66,7 @@ func sessionScript(t *executor.Task, joins, as []string) string {
 	}
 	fmt.Fprintf(&b, "read -r boot < %s\nread -r stat < /proc/$$/stat\necho \"$boot $stat\" > %s\n", bootIDFile, quote(birthFile(t)))
 	fmt.Fprintf(&b, "set -C\necho $$ > %s\nset +C\nexec ", quote(t.PidFile))
-	for _, w := range as {
+	for _, w := range before {
 		b.WriteString(quote(w) + " ")
 	}
 	fmt.Fprintf(&b, "/bin/bash %s\n", quote(t.Script))

@@ -2,7 +2,9 @@ package node
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -100,4 +102,29 @@ func TestUsersThatMayNotRunContainers(t *testing.T) {
 			t.Errorf("%s: %v", tt.user, err)
 		}
 	}
+}
+
+// Both executors adjust the nice value of containers.
+func TestContainersAreAsNiceAsConfigured(t *testing.T) {
+	out, err := exec.Command("nice").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	mine, err := strconv.Atoi(strings.TrimSpace(string(out)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	site := map[string]string{"yarn.nodemanager.container-executor.os.sched.priority.adjustment": "4"}
+	check := func(b *Box, user string) {
+		am := b.AM(t, user, 1)
+		id := am.Start(t, Launch{Commands: []string{"nice", "1><LOG_DIR>/stdout"}})
+		if s := am.Done(t, id); s.GetExitStatus() != 0 {
+			t.Fatalf("exit %d: %s", s.GetExitStatus(), s.GetDiagnostics())
+		}
+		if got, want := am.Log(t, id, "stdout"), strconv.Itoa(min(mine+4, 19))+"\n"; got != want {
+			t.Errorf("as %s: nice value %q, want %q", user, got, want)
+		}
+	}
+	check(Start(t, Options{Site: site}), "alice")
+	check(asOthers(t, site), "daemon")
 }
