@@ -161,7 +161,7 @@ func TestQueuesAndNodes(t *testing.T) {
 	r.node("127.0.0.1", 8192, nil)
 	bob := r.client("bob")
 	q := call[yarnpb.GetQueueInfoResponseProto](bob, "getQueueInfo", &yarnpb.GetQueueInfoRequestProto{QueueName: new("root"), IncludeChildQueues: new(true), Recursive: new(true)}).GetQueueInfo()
-	if len(q.GetChildQueues()) != 2 || q.GetChildQueues()[0].GetQueuePath() != "root.default" || math.Abs(float64(q.GetChildQueues()[0].GetCapacity()-0.6)) > 1e-6 {
+	if len(q.GetChildQueues()) != 2 || q.GetChildQueues()[0].GetQueuePath() != "root.default" || math.Abs(float64(q.GetChildQueues()[0].GetCapacity()-0.6)) > 1e-6 || q.GetChildQueues()[0].GetMaxParallelApps() != math.MaxInt32 {
 		t.Errorf("%v", q)
 	}
 	if q := call[yarnpb.GetQueueInfoResponseProto](bob, "getQueueInfo", &yarnpb.GetQueueInfoRequestProto{QueueName: new("nowhere")}); q.QueueInfo != nil {
