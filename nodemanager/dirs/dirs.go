@@ -281,13 +281,17 @@ func mkdirs(owner *executor.Account, dirs ...modeDir) error {
 	})
 }
 
-// mkdir makes one directory, and its parents with the usual modes, with exactly this mode and owner.
+// MakeParents makes the folder that path lies in, and those above, such that everybody can enter them.
+func MakeParents(path string) error { return mkdir(filepath.Dir(path), 0o755, nil) }
+
+// mkdir makes one directory with exactly this mode and owner, and its parents such that everybody can enter, whatever the
+// daemon's umask: containers of other accounts must get through.
 // The directory above must be the daemon's own, unless it runs with the owner's rights.
 func mkdir(path string, mode fs.FileMode, owner *executor.Account) error {
 	if _, err := os.Stat(path); err == nil {
 		return nil
 	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+	if err := MakeParents(path); err != nil {
 		return err
 	}
 	if err := os.Mkdir(path, mode); err != nil {

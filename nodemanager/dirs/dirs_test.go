@@ -1,6 +1,7 @@
 package dirs
 
 import (
+	"os"
 	"strings"
 	"syscall"
 	"testing"
@@ -60,5 +61,22 @@ func TestFullDisksComeBackBelowTheirWatermarks(t *testing.T) {
 	s.Check(time.Now())
 	if ok, report, _ := s.Health(); !ok || report == "" || len(s.Local()) != 1 {
 		t.Errorf("%v, %q, %v", ok, report, s.Local())
+	}
+}
+
+// Containers of other accounts get through to their folders, however closely the daemon's umask keeps what it makes.
+func TestFoldersAreOpenWhateverTheUmask(t *testing.T) {
+	base := t.TempDir()
+	defer syscall.Umask(syscall.Umask(0o077))
+	if _, err := Open([]string{base + "/a/b/local"}, []string{base + "/c/d/logs"}, Limits{MaxUsedPercent: 100, MinHealthy: 0.25}); err != nil {
+		t.Fatal(err)
+	}
+	if err := MakeParents(base + "/a/b/local/filecache/0/10"); err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range []string{"/a", "/a/b", "/a/b/local", "/a/b/local/filecache/0", "/c", "/c/d", "/c/d/logs"} {
+		if fi, err := os.Stat(base + d); err != nil || fi.Mode().Perm() != 0o755 {
+			t.Errorf("%s: %v, %v", d, fi.Mode(), err)
+		}
 	}
 }

@@ -14,6 +14,7 @@ import (
 
 	"heddle/executor"
 	"heddle/hadoop/fs"
+	"heddle/nodemanager/dirs"
 	"heddle/yarn"
 )
 
@@ -66,7 +67,7 @@ func (f *fetcher) fetch(ctx context.Context, dir, name string) (int64, error) {
 	if err := f.access(fsys, info); err != nil {
 		return 0, err
 	}
-	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
+	if err := dirs.MakeParents(dir); err != nil {
 		return 0, err
 	}
 	if err := os.Mkdir(dir, 0o755); err != nil {
