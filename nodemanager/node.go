@@ -448,12 +448,9 @@ func (n *node) serve(ctx context.Context) error {
 	}
 	stopCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
 	defer cancel()
-	stays, stopErr := n.end(stopCtx, err)
 	stopLink()
 	<-linkEnded
-	if !stays {
-		n.link.Unregister(stopCtx)
-	}
+	stopErr := n.end(stopCtx, err)
 	stopErr = errors.Join(stopErr, ended("rpc", n.rpc.Shutdown(stopCtx)), ended("web", n.web.Shutdown(stopCtx)))
 	n.close()
 	n.wg.Wait()

@@ -125,14 +125,17 @@ func (n *node) typeOrder() (func(yarn.Resource) yarn.Resource, error) {
 
 // end ends the containers, or leaves them to the NodeManager that comes back: with recovery and
 // yarn.nodemanager.recovery.supervised, as Hadoop does. A ResourceManager that sent the node away gets them ended.
-func (n *node) end(ctx context.Context, why error) (stays bool, err error) {
+// It says good-bye before containers end, as Hadoop does: the ResourceManager then counts them as lost with their node, which
+// is no failure of theirs, and gives nothing more to it.
+func (n *node) end(ctx context.Context, why error) error {
 	sentAway := errors.Is(why, updater.ErrShutdown)
 	if n.journal != nil && n.supervised && !sentAway {
-		return true, n.manager.Leave(ctx)
+		return n.manager.Leave(ctx)
 	}
-	err = n.manager.Close(ctx)
+	n.link.Unregister(ctx)
+	err := n.manager.Close(ctx)
 	if n.journal != nil && sentAway && err == nil {
 		n.onClosed(func() error { return recovery.Discard(n.recoveryDir) })
 	}
-	return false, err
+	return err
 }

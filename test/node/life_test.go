@@ -231,6 +231,10 @@ func TestAnOrderlyStopLeavesNothingBehind(t *testing.T) {
 			if p := processesOf(t, id); len(p) > 0 {
 				t.Errorf("processes of %s live on: %v", id, p)
 			}
+			// it went with its node, which is no failure of its own: the ResourceManager says so, and the node nothing else
+			if s := b.Status(id); s.GetState() == yarnpb.ContainerStateProto_C_COMPLETE {
+				t.Errorf("the ResourceManager heard of %s: %v", id, s)
+			}
 		}
 		for _, f := range b.Files(t) {
 			if strings.Contains(f, "application_") {
