@@ -125,6 +125,6 @@ func openFiles(s *settings.Settings, log *slog.Logger) (store.Store, error) {
 
 func (r *ResourceManager) codec(s *settings.Settings) records.Codec {
 	return records.Codec{Types: s.Types, Submission: func(p *yarnpb.ApplicationSubmissionContextProto, raw []byte, user string, at int64) (core.Submission, error) {
-		return service.Submission(&s.Scheduler, p, raw, user, at)
+		return service.Submission(&s.Scheduler, s.Scheduler.Maximum, p, raw, user, at)
 	}}
 }

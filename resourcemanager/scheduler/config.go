@@ -44,6 +44,9 @@ type QueueConfig struct {
 	UserLimitFactor int64 // -1: no limit
 	MaxAMShare      int64
 	MaxApplications int // 0: the queue's share of the cluster's
+	// DefaultPriority is that of applications that ask for none; queues below have their own.
+	DefaultPriority int32
+	Maximum         *yarn.Resource // largest allocation here, where that is less than the cluster's; queues above are counted in
 	// DefaultLifetime and MaxLifetime bound an application's life, in seconds; 0: as the queue above, -1: no bound.
 	DefaultLifetime, MaxLifetime int64
 	Children                     []QueueConfig
@@ -156,20 +159,28 @@ func (c *Config) ratio(used, base yarn.Resource) int64 {
 	return most
 }
 
+// Largest is the largest allocation in a queue; nil stands for the cluster.
+func (c *Config) Largest(q *QueueConfig) yarn.Resource {
+	if q == nil || q.Maximum == nil {
+		return c.Maximum
+	}
+	return c.Maximum.Min(*q.Maximum)
+}
+
 // Normalize rounds an asked capability up to multiples of the minimum, per type that
-// counts. It fails where the ask is negative or above the maximum.
-func (c *Config) Normalize(r yarn.Resource) (yarn.Resource, error) {
+// counts. It fails where the ask is negative or above most, which Largest gives.
+func (c *Config) Normalize(r, most yarn.Resource) (yarn.Resource, error) {
 	for i := range c.Types.Len() {
-		if r[i] < 0 || r[i] > c.Maximum[i] {
-			return r, &AskError{Type: c.Types.At(i).Name, Asked: c.Types.Format(r), Maximum: c.Types.Format(c.Maximum), Negative: r[i] < 0}
+		if r[i] < 0 || r[i] > most[i] {
+			return r, &AskError{Type: c.Types.At(i).Name, Asked: c.Types.Format(r), Maximum: c.Types.Format(most), Negative: r[i] < 0, OfQueue: most[i] < c.Maximum[i]}
 		}
 	}
 	if c.Calculator == MemoryOnly {
 		// DefaultResourceCalculator gives one vcore to whatever has memory.
-		return yarn.NewResource(roundUp(max(r[yarn.Memory], c.Minimum[yarn.Memory]), c.Minimum[yarn.Memory], c.Maximum[yarn.Memory]), 1), nil
+		return yarn.NewResource(roundUp(max(r[yarn.Memory], c.Minimum[yarn.Memory]), c.Minimum[yarn.Memory], most[yarn.Memory]), 1), nil
 	}
 	for i := range c.Types.Len() {
-		r[i] = roundUp(max(r[i], c.Minimum[i]), c.Minimum[i], c.Maximum[i])
+		r[i] = roundUp(max(r[i], c.Minimum[i]), c.Minimum[i], most[i])
 	}
 	return r, nil
 }
@@ -181,10 +192,11 @@ func roundUp(v, step, most int64) int64 {
 	return min(v, most)
 }
 
-// AskError says that an asked capability is outside what the cluster grants.
+// AskError says that an asked capability is outside what the cluster or the queue grants.
 type AskError struct {
 	Type, Asked, Maximum string
 	Negative             bool
+	OfQueue              bool // the queue grants less than the cluster
 }
 
 func (e *AskError) Error() string {
@@ -192,16 +204,18 @@ func (e *AskError) Error() string {
 		return fmt.Sprintf("Invalid resource request! Cannot allocate containers as requested resource is less than 0! Requested resource type=[%s], Requested resource=%s", e.Type, e.Asked)
 	}
 	return fmt.Sprintf("Invalid resource request! Cannot allocate containers as requested resource is greater than maximum allowed allocation. "+
-		"Requested resource type=[%s], Requested resource=%s, maximum allowed allocation=%s; ask for less or raise %s", e.Type, e.Asked, e.Maximum, maximumKey(e.Type))
+		"Requested resource type=[%s], Requested resource=%s, maximum allowed allocation=%s; ask for less or raise %s", e.Type, e.Asked, e.Maximum, e.key())
 }
 
-// maximumKey is the configuration key that bounds one container's amount of a type.
-func maximumKey(name string) string {
-	switch name {
-	case yarn.MemoryName:
+// key is the configuration key that bounds one container's amount.
+func (e *AskError) key() string {
+	switch {
+	case e.OfQueue:
+		return "the maximum-allocation of the queue, or of one above it, in capacity-scheduler.xml"
+	case e.Type == yarn.MemoryName:
 		return "yarn.scheduler.maximum-allocation-mb"
-	case yarn.VCoresName:
+	case e.Type == yarn.VCoresName:
 		return "yarn.scheduler.maximum-allocation-vcores"
 	}
-	return "yarn.resource-types." + name + ".maximum-allocation"
+	return "yarn.resource-types." + e.Type + ".maximum-allocation"
 }

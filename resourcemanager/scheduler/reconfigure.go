@@ -37,7 +37,7 @@ func (q *queue) population() int {
 // Reconfigure takes over the queue tree, the locality delays and the bound on applications of next, as
 // refreshQueues does; types, calculator and allocation limits stay. Nothing changes where it fails: the tree must
 // be valid, and a queue that is left out, or that turns from a leaf into a parent or back, must be stopped and
-// without applications (Hadoop's CapacitySchedulerQueueManager).
+// without applications, and a leaf's largest allocation does not shrink (Hadoop's CapacitySchedulerQueueManager).
 func (s *Scheduler) Reconfigure(next Config) error {
 	if next.Root.Name != "root" {
 		return fmt.Errorf("the topmost queue is named %q, not root", next.Root.Name)
@@ -62,10 +62,10 @@ func (s *Scheduler) Reconfigure(next Config) error {
 
 // mayBecome reports which queue forbids the change to the tree below root.
 func (s *Scheduler) mayBecome(root *QueueConfig) error {
-	leaf := map[string]bool{}
+	next := map[string]*QueueConfig{}
 	var walk func(q *QueueConfig, path string)
 	walk = func(q *QueueConfig, path string) {
-		leaf[path] = len(q.Children) == 0
+		next[path] = q
 		for i := range q.Children {
 			walk(&q.Children[i], path+"."+q.Children[i].Name)
 		}
@@ -79,11 +79,17 @@ func (s *Scheduler) mayBecome(root *QueueConfig) error {
 	for _, path := range paths {
 		q := s.queues[path]
 		state := q.state()
+		to := next[path]
+		isLeaf := to != nil && len(to.Children) == 0
+		// AMs have been told how large their containers may be.
+		if was := s.cfg.Largest(&q.cfg); isLeaf && q.leaf() && was != was.Min(s.cfg.Largest(to)) {
+			return fmt.Errorf("Trying to reinitialize %s the maximum allocation size can not be decreased! Current setting: %s, trying to set it to: %s", path, s.cfg.Types.Format(was), s.cfg.Types.Format(s.cfg.Largest(to)))
+		}
 		if state == QueueIsDown {
 			continue
 		}
-		switch isLeaf, ok := leaf[path]; {
-		case !ok:
+		switch {
+		case to == nil:
 			return fmt.Errorf("%s cannot be deleted from the capacity scheduler configuration, as the queue is not yet in stopped state. Current State : %s", path, state)
 		case isLeaf && !q.leaf():
 			return fmt.Errorf("Can not convert parent queue: %s to leaf queue since it is not yet in stopped state. Current State : %s", path, state)

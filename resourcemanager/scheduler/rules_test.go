@@ -169,10 +169,10 @@ func TestAGPUAskGoesWhereGPUsAre(t *testing.T) {
 
 func TestAnAskAboveTheMaximumIsRefused(t *testing.T) {
 	c := newCluster(t, tree(leafOf("a", 100)))
-	if _, err := c.cfg.Normalize(yarn.NewResource(99999, 1)); err == nil || !strings.Contains(err.Error(), "maximum allowed allocation=<memory:16384, vCores:16, yarn.io/gpu: 8>") {
+	if _, err := c.cfg.Normalize(yarn.NewResource(99999, 1), c.cfg.Maximum); err == nil || !strings.Contains(err.Error(), "maximum allowed allocation=<memory:16384, vCores:16, yarn.io/gpu: 8>") {
 		t.Error(err)
 	}
-	if r, err := c.cfg.Normalize(yarn.NewResource(1500, 0)); err != nil || r != yarn.NewResource(2048, 1) {
+	if r, err := c.cfg.Normalize(yarn.NewResource(1500, 0), c.cfg.Maximum); err != nil || r != yarn.NewResource(2048, 1) {
 		t.Errorf("%v, %v", r, err)
 	}
 }

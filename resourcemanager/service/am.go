@@ -72,7 +72,7 @@ func (s *Service) registerApplicationMaster(ctx context.Context, req *yarnpb.Reg
 	clear(sess.SentNodes)
 	types := s.Settings.Types
 	resp := &yarnpb.RegisterApplicationMasterResponseProto{
-		MaximumCapability: wire.Resource(s.Settings.Scheduler.Maximum, types), Queue: new(sess.Queue()), ResourceTypes: s.resourceTypes(),
+		MaximumCapability: wire.Resource(s.Largest(sess.Queue()), types), Queue: new(sess.Queue()), ResourceTypes: s.resourceTypes(),
 		SchedulerResourceTypes: s.schedulerTypes(),
 	}
 	if sess.App.ViewACL != "" {
@@ -249,12 +249,16 @@ func (s *Service) amRequest(sess *core.AMSession, req *yarnpb.AllocateRequestPro
 	if n := len(req.GetAsk()) + len(req.GetRelease()) + len(req.GetUpdateRequests()); n > maxAsks {
 		return r, rpc.Exception(rpc.ClassInvalidResourceRequest, "%d asks, releases and updates in one call, at most %d are accepted", n, maxAsks)
 	}
-	r.Updates = s.sizeUpdates(req.GetUpdateRequests())
+	most := s.Settings.Scheduler.Maximum
+	if len(req.GetAsk())+len(req.GetUpdateRequests()) > 0 {
+		most = s.Largest(sess.Queue())
+	}
+	r.Updates = s.sizeUpdates(req.GetUpdateRequests(), most)
 	if len(req.GetSchedulingRequests()) > 0 {
 		return r, rpc.Exception(rpc.ClassYarn, "scheduling requests with placement constraints are not supported by this ResourceManager yet")
 	}
 	for _, ask := range req.GetAsk() {
-		q, err := request(&s.Settings.Scheduler, ask)
+		q, err := request(&s.Settings.Scheduler, most, ask)
 		if err != nil {
 			return r, err
 		}

@@ -1,6 +1,7 @@
 package service
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -81,13 +82,17 @@ func (s *Service) SubmitAs(ctx context.Context, user string, p *yarnpb.Applicati
 	if err != nil {
 		return rpc.Exception(rpc.ClassYarn, "encode the submission context: %v", err)
 	}
-	sub, err := Submission(&s.Settings.Scheduler, p, raw, user, s.Clock().UnixMilli())
+	path, noQueue := s.Core.LeafPath(cmp.Or(p.GetQueue(), "default"))
+	queue := s.queue(path)
+	sub, err := Submission(&s.Settings.Scheduler, s.Settings.Scheduler.Largest(queue), p, raw, user, s.Clock().UnixMilli())
 	if err != nil {
 		return err
 	}
-	path, err := s.Core.LeafPath(sub.Queue)
-	if err != nil {
-		return rpc.Exception(rpc.ClassYarn, "Failed to submit %s to YARN : Application %s submitted by user %s to %v", sub.ID, sub.ID, user, err)
+	if noQueue != nil {
+		return rpc.Exception(rpc.ClassYarn, "Failed to submit %s to YARN : Application %s submitted by user %s to %v", sub.ID, sub.ID, user, noQueue)
+	}
+	if p.Priority == nil && queue != nil {
+		sub.Priority = queue.DefaultPriority
 	}
 	if err := s.check(&sub, path); err != nil {
 		return err

@@ -3,12 +3,13 @@ package service
 import (
 	yarnpb "heddle/hadoop-proto/yarn"
 	"heddle/resourcemanager/core"
+	"heddle/yarn"
 	"heddle/yarn/wire"
 )
 
 // sizeUpdates turns an AM's update requests into domain values. What is wrong with one is told to the AM as its
-// update error, not as a failed call. Opportunistic containers are not built, so that execution types do not change.
-func (s *Service) sizeUpdates(requests []*yarnpb.UpdateContainerRequestProto) (out []core.SizeUpdate) {
+// update error, not as a failed call; most is the largest container that its queue grants. Opportunistic containers are not built, so that execution types do not change.
+func (s *Service) sizeUpdates(requests []*yarnpb.UpdateContainerRequestProto, most yarn.Resource) (out []core.SizeUpdate) {
 	for _, p := range requests {
 		u := core.SizeUpdate{ID: wire.ContainerIDFrom(p.GetContainerId()), Version: p.GetContainerVersion(), Request: p}
 		switch p.GetUpdateType() {
@@ -18,7 +19,7 @@ func (s *Service) sizeUpdates(requests []*yarnpb.UpdateContainerRequestProto) (o
 		case yarnpb.ContainerUpdateTypeProto_DECREASE_RESOURCE:
 			target, err := wire.ResourceFrom(p.GetCapability(), s.Settings.Types)
 			if err == nil {
-				target, err = s.Settings.Scheduler.Normalize(target)
+				target, err = s.Settings.Scheduler.Normalize(target, most)
 			}
 			if err != nil {
 				u.Refused = core.SizeOutOfRange

@@ -1,6 +1,7 @@
 package service
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -22,17 +23,14 @@ const (
 	maxContext = 4 << 20
 )
 
-// Submission turns a submission context into a submission. raw is its encoded form.
-func Submission(cfg *scheduler.Config, ctx *yarnpb.ApplicationSubmissionContextProto, raw []byte, user string, submitted int64) (core.Submission, error) {
+// Submission turns a submission context into a submission. raw is its encoded form; most is the largest container that its queue grants.
+func Submission(cfg *scheduler.Config, most yarn.Resource, ctx *yarnpb.ApplicationSubmissionContextProto, raw []byte, user string, submitted int64) (core.Submission, error) {
 	s := core.Submission{
-		ID: wire.AppIDFrom(ctx.GetApplicationId()), Name: ctx.GetApplicationName(), User: user, Queue: ctx.GetQueue(),
+		ID: wire.AppIDFrom(ctx.GetApplicationId()), Name: ctx.GetApplicationName(), User: user, Queue: cmp.Or(ctx.GetQueue(), "default"),
 		Type: ctx.GetApplicationType(), Tags: ctx.GetApplicationTags(), Priority: ctx.GetPriority().GetPriority(),
 		MaxAttempts: int(ctx.GetMaxAppAttempts()), KeepContainers: ctx.GetKeepContainersAcrossApplicationAttempts(),
 		Unmanaged: ctx.GetUnmanagedAm(), FailureValidity: ctx.GetAttemptFailuresValidityInterval(),
 		NodeLabel: ctx.GetNodeLabelExpression(), Context: raw, SubmitTime: submitted,
-	}
-	if s.Queue == "" {
-		s.Queue = "default"
 	}
 	for _, acl := range ctx.GetAmContainerSpec().GetApplication_ACLs() {
 		if acl.GetAccessType() == yarnpb.ApplicationAccessTypeProto_APPACCESS_VIEW_APP {
@@ -55,13 +53,13 @@ func Submission(cfg *scheduler.Config, ctx *yarnpb.ApplicationSubmissionContextP
 	if s.Unmanaged {
 		return s, nil
 	}
-	requests, err := amRequests(cfg, ctx)
+	requests, err := amRequests(cfg, most, ctx)
 	s.AM = requests
 	return s, err
 }
 
 // amRequests are the asks for the AM's container: the context's own list, or its one resource.
-func amRequests(cfg *scheduler.Config, ctx *yarnpb.ApplicationSubmissionContextProto) ([]scheduler.Request, error) {
+func amRequests(cfg *scheduler.Config, most yarn.Resource, ctx *yarnpb.ApplicationSubmissionContextProto) ([]scheduler.Request, error) {
 	asks := ctx.GetAmContainerResourceRequest()
 	if len(asks) == 0 {
 		asks = []*yarnpb.ResourceRequestProto{{ResourceName: new(scheduler.Any), Capability: ctx.GetResource(), NumContainers: new(int32(1)), RelaxLocality: new(true)}}
@@ -69,7 +67,7 @@ func amRequests(cfg *scheduler.Config, ctx *yarnpb.ApplicationSubmissionContextP
 	var out []scheduler.Request
 	anywhere := false
 	for _, ask := range asks {
-		r, err := request(cfg, ask)
+		r, err := request(cfg, most, ask)
 		if err != nil {
 			return nil, err
 		}
@@ -89,8 +87,8 @@ func amRequests(cfg *scheduler.Config, ctx *yarnpb.ApplicationSubmissionContextP
 	return out, nil
 }
 
-// request turns one ask into a normalized request.
-func request(cfg *scheduler.Config, p *yarnpb.ResourceRequestProto) (scheduler.Request, error) {
+// request turns one ask for containers of at most most into a normalized request.
+func request(cfg *scheduler.Config, most yarn.Resource, p *yarnpb.ResourceRequestProto) (scheduler.Request, error) {
 	r := scheduler.Request{Name: p.GetResourceName(), Count: int64(p.GetNumContainers()), Relax: p.GetRelaxLocality(),
 		Key: scheduler.AskKey{Priority: p.GetPriority().GetPriority(), AllocationID: p.GetAllocationRequestId()}}
 	if r.Name == "" || len(r.Name) > 255 {
@@ -109,7 +107,7 @@ func request(cfg *scheduler.Config, p *yarnpb.ResourceRequestProto) (scheduler.R
 	if err != nil {
 		return r, rpc.Exception(rpc.ClassResourceNotFound, "%v", err)
 	}
-	r.Capability, err = cfg.Normalize(capability)
+	r.Capability, err = cfg.Normalize(capability, most)
 	if err != nil {
 		return r, rpc.Exception(rpc.ClassInvalidResourceRequest, "%v", err)
 	}

@@ -169,19 +169,26 @@ func (s *Service) timeouts(v *core.AppView) []*yarnpb.AppTimeoutsMapProto {
 		ApplicationTimeout: &yarnpb.ApplicationTimeoutProto{ApplicationTimeoutType: kind, ExpireTime: &expires, RemainingTime: &left}}}
 }
 
+// queue is the configuration of the queue at path, nil where there is none.
+func (s *Service) queue(path string) *scheduler.QueueConfig {
+	queues := s.Core.View().Queues
+	for i := range queues {
+		if queues[i].Path == path {
+			return &queues[i].Config
+		}
+	}
+	return nil
+}
+
+// Largest is the largest container that the queue at path grants.
+func (s *Service) Largest(path string) yarn.Resource {
+	return s.Settings.Scheduler.Largest(s.queue(path))
+}
+
 // lifetimes are a leaf's default and maximum application lifetime in ms, its own or inherited; 0 is none.
 func (s *Service) lifetimes(path string) (def, most int64) {
-	queues := s.Core.View().Queues
-	config := func(path string) *scheduler.QueueConfig {
-		for i := range queues {
-			if queues[i].Path == path {
-				return &queues[i].Config
-			}
-		}
-		return nil
-	}
 	for ; path != ""; path = parent(path) {
-		q := config(path)
+		q := s.queue(path)
 		if q == nil {
 			continue
 		}

@@ -9,6 +9,7 @@ import (
 	"heddle/hadoop/conf"
 	"heddle/hadoop/security"
 	"heddle/resourcemanager/scheduler"
+	"heddle/yarn"
 )
 
 const prefix = "yarn.scheduler.capacity."
@@ -19,7 +20,7 @@ func (s *Settings) scheduler(c, sched *conf.Config) error {
 	if err != nil {
 		return err
 	}
-	r := &queueReader{conf: sched, values: sched.Values(), acls: map[string]QueueACLs{}}
+	r := &queueReader{conf: sched, values: sched.Values(), acls: map[string]QueueACLs{}, types: s.Types, largest: largest}
 	s.Scheduler = scheduler.Config{
 		Types: s.Types, Minimum: smallest, Maximum: largest,
 		NodeLocalityDelay: r.values.Int64(prefix+"node-locality-delay", 40),
@@ -35,7 +36,7 @@ func (s *Settings) scheduler(c, sched *conf.Config) error {
 	default:
 		return sched.Invalid(prefix+"resource-calculator", "DefaultResourceCalculator or DominantResourceCalculator")
 	}
-	s.Scheduler.Root = r.queue("root", "root", scheduler.Million, "RUNNING")
+	s.Scheduler.Root = r.queue("root", "root", scheduler.Million, "RUNNING", nil)
 	s.Queues = r.acls
 	return errors.Join(append(r.errs, r.values.Err())...)
 }
@@ -45,10 +46,13 @@ type queueReader struct {
 	values *conf.Values
 	acls   map[string]QueueACLs
 	errs   []error
+
+	types   *yarn.ResourceTypes
+	largest yarn.Resource // allocation of the cluster
 }
 
-// queue reads the queue at path and those below it. A queue without a state has that of the queue above.
-func (r *queueReader) queue(name, path string, capacity int64, above string) scheduler.QueueConfig {
+// queue reads the queue at path and those below it. A queue without a state or a largest allocation has that of the queue above.
+func (r *queueReader) queue(name, path string, capacity int64, above string, most *yarn.Resource) scheduler.QueueConfig {
 	key := prefix + path + "."
 	q := scheduler.QueueConfig{
 		Name: name, Capacity: capacity,
@@ -59,6 +63,8 @@ func (r *queueReader) queue(name, path string, capacity int64, above string) sch
 		MaxApplications: r.values.Int(key+"maximum-applications", 0),
 		DefaultLifetime: r.values.Int64(key+"default-application-lifetime", 0),
 		MaxLifetime:     r.values.Int64(key+"maximum-application-lifetime", 0),
+		DefaultPriority: int32(r.values.Int(key+"default-application-priority", 0)),
+		Maximum:         r.maximum(path, most),
 	}
 	var state string
 	switch state = strings.ToUpper(r.conf.String(key+"state", above)); state {
@@ -88,7 +94,7 @@ func (r *queueReader) queue(name, path string, capacity int64, above string) sch
 			r.errs = append(r.errs, fmt.Errorf("%w: a queue's name has no dots or blanks", r.conf.Invalid(key+"queues", "queue names")))
 			continue
 		}
-		q.Children = append(q.Children, r.queue(child, at, r.share(prefix+at+".capacity", 0), state))
+		q.Children = append(q.Children, r.queue(child, at, r.share(prefix+at+".capacity", 0), state, q.Maximum))
 	}
 	return q
 }

@@ -43,7 +43,7 @@ func (w *Web) queue(v *core.View, q *scheduler.QueueInfo) map[string]any {
 		"capacity": capacity["capacity"], "usedCapacity": capacity["usedCapacity"], "maxCapacity": capacity["maxCapacity"], "weight": -1.0, "normalizedWeight": 0.0,
 		"queueName": q.Config.Name, "queuePath": q.Path, "maxParallelApps": math.MaxInt32, "isAbsoluteResource": false,
 		"capacities":        map[string]any{"queueCapacitiesByPartition": []any{capacity}},
-		"maximumAllocation": w.resource(w.service.Settings.Scheduler.Maximum), "queueAcls": w.acls(q.Path), "queuePriority": 0, "orderingPolicyInfo": "utilization",
+		"maximumAllocation": w.resource(w.service.Settings.Scheduler.Largest(&q.Config)), "queueAcls": w.acls(q.Path), "queuePriority": 0, "orderingPolicyInfo": "utilization",
 		"mode": "percentage", "queueType": "parent", "creationMethod": "static", "autoCreationEligibility": "off",
 		"autoQueueTemplateProperties": none, "autoQueueParentTemplateProperties": none, "autoQueueLeafTemplateProperties": none,
 	}
@@ -121,7 +121,7 @@ func (w *Web) leaf(m map[string]any, q *scheduler.QueueInfo) {
 	m["userLimit"], m["userLimitFactor"] = pct(q.Config.UserLimit), float64(q.Config.UserLimitFactor)/scheduler.Million
 	m["configuredMaxAMResourceLimit"] = float64(q.Config.MaxAMShare) / scheduler.Million
 	m["AMResourceLimit"], m["usedAMResource"], m["userAMResourceLimit"] = w.resource(q.AMLimit), w.resource(q.AMUsed), w.resource(q.UserAMLimit)
-	m["preemptionDisabled"], m["intraQueuePreemptionDisabled"], m["defaultPriority"], m["isAutoCreatedLeafQueue"] = true, true, 0, false
+	m["preemptionDisabled"], m["intraQueuePreemptionDisabled"], m["defaultPriority"], m["isAutoCreatedLeafQueue"] = true, true, q.Config.DefaultPriority, false
 	m["maxApplicationLifetime"], m["defaultApplicationLifetime"] = -1, -1
 	users := []any{}
 	for _, u := range q.Users {
