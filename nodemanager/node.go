@@ -108,6 +108,7 @@ type node struct {
 	scripts  *health.Scripts
 	fence    fence
 	trouble  atomic.Pointer[string]        // what is wrong with devices
+	told     atomic.Pointer[string]        // the health report that the log has
 	usable   atomic.Int64                  // GPUs that can be given away
 	offered  atomic.Pointer[yarn.Resource] // once the ResourceManager said another size than the configuration
 	closers  []func()
@@ -336,7 +337,7 @@ func (n *node) resize(r yarn.Resource) {
 	}
 }
 
-// health is what disks and scripts say; one of them that is not well is enough.
+// health is what disks and scripts say; one of them that is not well is enough. The log has each change.
 func (n *node) health() updater.Health {
 	ok, report, at := n.dirs.Health()
 	scriptsOK, said, ran := n.scripts.Health()
@@ -353,6 +354,14 @@ func (n *node) health() updater.Health {
 			h.Report += ";"
 		}
 		h.Report += *words
+	}
+	if old := n.told.Swap(&h.Report); old != nil && *old == h.Report || old == nil && h.Report == "" {
+		return h
+	}
+	if h.Report == "" {
+		n.log.Info("this node is well again")
+	} else {
+		n.log.Warn("something is wrong with this node", "healthy", h.Healthy, "report", h.Report)
 	}
 	return h
 }

@@ -79,6 +79,9 @@ func TestADiskThatFailsMakesTheNodeUnhealthyUntilItWorks(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.health(t, true)
+	if log := b.Log.String(); strings.Count(log, "something is wrong with this node") != 1 || !strings.Contains(log, "healthy=false") || strings.Count(log, "this node is well again") != 1 {
+		t.Errorf("the log: %s", log)
+	}
 	if s := am.Done(t, am.Start(t, Launch{Commands: []string{"true"}})); s.GetExitStatus() != 0 {
 		t.Errorf("exit %d: %s", s.GetExitStatus(), s.GetDiagnostics())
 	}
