@@ -2,6 +2,7 @@ package resourcemanager_test
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 
 	adminpb "heddle/hadoop-proto/admin"
@@ -106,4 +107,33 @@ func TestDefaultPriorityOfAQueue(t *testing.T) {
 	r.restart()
 	alice = r.client("alice")
 	check("after a restart")
+}
+
+// Applications beyond a limit on those that run at a time are taken in, and wait.
+func TestApplicationsBeyondTheLimitWait(t *testing.T) {
+	r := start(t, map[string]string{"yarn.scheduler.capacity.max-parallel-apps": "100", "yarn.scheduler.capacity.root.default.max-parallel-apps": "1", "yarn.scheduler.capacity.user.bob.max-parallel-apps": "0"})
+	r.node("127.0.0.1", 16384, nil)
+	alice := r.client("alice")
+	first := alice.submit(unmanaged)
+	await(t, "the first application", func() bool { return alice.report(first).GetAmRmToken() != nil })
+	second := alice.submit(nil)
+	bobs := r.client("bob").submit(nil)
+	await(t, "the reason why the others wait", func() bool {
+		return strings.Contains(alice.report(second).GetDiagnostics(), "max-parallel-apps") && strings.Contains(r.client("bob").report(bobs).GetDiagnostics(), "max-parallel-apps")
+	})
+	q := r.queues()
+	if q["default"]["maxParallelApps"] != 1.0 || q["batch"]["maxParallelApps"] != 100.0 {
+		t.Errorf("REST has %v and %v", q["default"]["maxParallelApps"], q["batch"]["maxParallelApps"])
+	}
+	info := call[yarnpb.GetQueueInfoResponseProto](alice, "getQueueInfo", &yarnpb.GetQueueInfoRequestProto{QueueName: new("default")}).GetQueueInfo()
+	if info.GetMaxParallelApps() != 1 {
+		t.Errorf("clients hear of %d", info.GetMaxParallelApps())
+	}
+	call[yarnpb.KillApplicationResponseProto](alice, "forceKillApplication", &yarnpb.KillApplicationRequestProto{ApplicationId: first})
+	await(t, "the second's AM", func() bool {
+		return alice.report(second).GetCurrentApplicationAttemptId().GetAttemptId() == 1 && !strings.Contains(alice.report(second).GetDiagnostics(), "max-parallel-apps")
+	})
+	if d := r.client("bob").report(bobs).GetDiagnostics(); !strings.Contains(d, "max-parallel-apps") {
+		t.Errorf("bob's waits no more: %s", d)
+	}
 }

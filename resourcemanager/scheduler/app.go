@@ -2,7 +2,6 @@ package scheduler
 
 import (
 	"fmt"
-	"slices"
 
 	"heddle/yarn"
 )
@@ -280,34 +279,7 @@ func (s *Scheduler) Blacklist(id yarn.ApplicationID, add, remove []string) {
 	s.dirty = true
 }
 
-// activate lets waiting applications start as far as the AM shares go, in order. The
-// first AM of a queue, and of a user, may always start, else a share that is smaller
-// than one AM would let nothing run.
-func (s *Scheduler) activate(q *queue) {
-	if len(q.waiting) == 0 || s.total.IsZero() {
-		return
-	}
-	limit := s.amLimit(q)
-	var userLimit yarn.Resource
-	known := false
-	q.waiting = slices.DeleteFunc(q.waiting, func(a *app) bool {
-		if len(q.active) > 0 && !q.amUsed.IsZero() && !s.cfg.fits(q.amUsed.Add(a.am), limit) {
-			a.skipped = AMShare
-			return false
-		}
-		if !known {
-			userLimit, known = s.userAMLimit(q), true
-		}
-		if len(q.active) > 0 && !a.user.amUsed.IsZero() && !s.cfg.fits(a.user.amUsed.Add(a.am), userLimit) {
-			a.skipped = UserAMShare
-			return false
-		}
-		s.setActive(a)
-		return true
-	})
-}
-
-// setActive lets an application past the AM share of its leaf.
+// setActive lets an application start.
 func (s *Scheduler) setActive(a *app) {
 	q := a.queue
 	a.active, a.skipped = true, NotSkipped

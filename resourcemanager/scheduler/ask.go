@@ -85,7 +85,8 @@ const (
 	QueueMaximum // a queue on the path is at its maximum
 	AMShare      // the queue's share for ApplicationMasters is used up
 	UserAMShare
-	UserLimit // the user is above the user limit
+	ParallelApps // as many applications run as may in the queue, one above it, or of the user
+	UserLimit    // the user is above the user limit
 	WaitsForLocality
 	Blacklisted   // the application's blacklist holds every usable node that is large enough
 	AMFailedThere // so do those on which its ApplicationMaster failed
@@ -100,6 +101,7 @@ var reasonTexts = [...]string{
 	QueueMaximum:     "the queue, or one above it, would exceed its maximum capacity",
 	AMShare:          "the queue's share for ApplicationMasters (maximum-am-resource-percent) is used up",
 	UserAMShare:      "the user's share for ApplicationMasters is used up",
+	ParallelApps:     "as many applications run already as may side by side in the queue, one above it, or of the user (max-parallel-apps)",
 	UserLimit:        "the user has reached the user limit of the queue (user-limit-factor)",
 	WaitsForLocality: "waits for one of the named hosts or racks",
 	Blacklisted:      "every node that is large enough is on the application's blacklist",

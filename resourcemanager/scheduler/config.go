@@ -2,6 +2,7 @@ package scheduler
 
 import (
 	"fmt"
+	"math"
 	"math/bits"
 
 	"heddle/yarn"
@@ -31,8 +32,14 @@ type Config struct {
 	RackLocalityDelay int64 // further heartbeats before any node is; -1: none further
 	HeartbeatMillis   int64 // a node's heartbeat interval, to turn the delays into time
 	MaxApplications   int   // of the whole cluster; a queue has its share of it
-	Epoch             int64 // ResourceManager restarts so far, part of every container id
+	// UserParallelApps is how many applications of a user may run at a time, in all queues together; EachUser stands for those without
+	// a limit of their own.
+	UserParallelApps map[string]int
+	Epoch            int64 // ResourceManager restarts so far, part of every container id
 }
+
+// EachUser is no user's name.
+const EachUser = ""
 
 // QueueConfig is one queue of the tree. Shares are parts per million.
 type QueueConfig struct {
@@ -46,10 +53,19 @@ type QueueConfig struct {
 	MaxApplications int // 0: the queue's share of the cluster's
 	// DefaultPriority is that of applications that ask for none; queues below have their own.
 	DefaultPriority int32
+	MaxParallelApps *int           // how many may run at a time here and in queues below; nil: any number
 	Maximum         *yarn.Resource // largest allocation here, where that is less than the cluster's; queues above are counted in
 	// DefaultLifetime and MaxLifetime bound an application's life, in seconds; 0: as the queue above, -1: no bound.
 	DefaultLifetime, MaxLifetime int64
 	Children                     []QueueConfig
+}
+
+// ParallelApps is the limit on applications that run at a time, as clients are told it.
+func (q *QueueConfig) ParallelApps() int32 {
+	if q.MaxParallelApps == nil {
+		return math.MaxInt32
+	}
+	return int32(min(*q.MaxParallelApps, math.MaxInt32))
 }
 
 // Validate checks names, ranges and that the children of each queue share 100 percent.

@@ -19,9 +19,7 @@ func (s *Scheduler) Place(now int64, budget int) (grants []*Container, more bool
 		s.reserving, s.looked = reservationsPerPass, false
 		freed := s.freed
 		s.dirty, s.wake = false, 0
-		for _, leaf := range s.waitingLeaves() {
-			s.activate(leaf)
-		}
+		s.activate(s.waitingLeaves())
 		before := len(grants)
 		for len(grants) < budget {
 			leaf := s.neediest(s.root)
@@ -49,7 +47,7 @@ const (
 	reservationsPerPass = 8 // each looks at every node
 )
 
-// waitingLeaves are the leaves with applications that the AM share holds back.
+// waitingLeaves are the leaves with applications that have not started.
 func (s *Scheduler) waitingLeaves() (out []*queue) {
 	var walk func(*queue)
 	walk = func(q *queue) {

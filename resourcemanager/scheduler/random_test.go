@@ -18,6 +18,9 @@ func run(t *testing.T, seed uint64, steps int) uint64 {
 	limited := leafOf("c", 30)
 	limited.UserLimitFactor = Million
 	limited.MaxAMShare = Million / 10
+	if seed%2 == 1 {
+		small.MaxParallelApps = new(2)
+	}
 	c := newCluster(t, tree(small, leafOf("b", 40), limited))
 	h := fnv.New64a()
 	var gangs int
@@ -58,6 +61,9 @@ func run(t *testing.T, seed uint64, steps int) uint64 {
 			changed.MaxCapacity = Million - r.Int64N(100)*1000
 			next := c.cfg
 			next.Root = tree(limited, leafOf("b", 70-part), changed)
+			if part%4 == 0 {
+				next.Root.MaxParallelApps, next.UserParallelApps = new(int(part)/4), map[string]int{"u1": 2, EachUser: 3}
+			}
 			if part%3 == 0 {
 				next.Root.Children = append(next.Root.Children, leafOf("d", 0))
 			}

@@ -34,7 +34,7 @@ func (q *queue) population() int {
 	return n
 }
 
-// Reconfigure takes over the queue tree, the locality delays and the bound on applications of next, as
+// Reconfigure takes over the queue tree, the locality delays and the bounds on applications of next, as
 // refreshQueues does; types, calculator and allocation limits stay. Nothing changes where it fails: the tree must
 // be valid, and a queue that is left out, or that turns from a leaf into a parent or back, must be stopped and
 // without applications, and a leaf's largest allocation does not shrink (Hadoop's CapacitySchedulerQueueManager).
@@ -50,6 +50,7 @@ func (s *Scheduler) Reconfigure(next Config) error {
 	}
 	old := s.queues
 	s.cfg.Root, s.cfg.NodeLocalityDelay, s.cfg.RackLocalityDelay, s.cfg.MaxApplications = next.Root, next.NodeLocalityDelay, next.RackLocalityDelay, next.MaxApplications
+	s.cfg.UserParallelApps = next.UserParallelApps
 	s.queues = map[string]*queue{}
 	s.root = s.build(next.Root, nil)
 	s.names = namesOf(s.root)

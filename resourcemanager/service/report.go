@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"net"
 	"slices"
 	"strings"
@@ -294,7 +293,7 @@ func (s *Service) queueInfo(view *core.View, q *scheduler.QueueInfo, user string
 	types := s.Settings.Types
 	p := &yarnpb.QueueInfoProto{
 		QueueName: new(q.Config.Name), QueuePath: new(q.Path), Capacity: fraction(q.Config.Capacity), MaximumCapacity: fraction(q.Config.MaxCapacity),
-		CurrentCapacity: new(used), MaxParallelApps: new(int32(math.MaxInt32)), State: &state, PreemptionDisabled: new(true), IntraQueuePreemptionDisabled: new(true),
+		CurrentCapacity: new(used), MaxParallelApps: new(q.Config.ParallelApps()), State: &state, PreemptionDisabled: new(true), IntraQueuePreemptionDisabled: new(true),
 		AccessibleNodeLabels: []string{"*"}, SchedulerType: new("CapacityScheduler"), Weight: new(float32(-1)),
 		QueueStatistics: &yarnpb.QueueStatisticsProto{
 			NumAppsRunning: new(int64(q.ActiveApps)), NumAppsPending: new(int64(q.WaitingApps)), NumAppsSubmitted: new(int64(q.Apps)),

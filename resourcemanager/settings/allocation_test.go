@@ -2,6 +2,7 @@ package settings
 
 import (
 	"fmt"
+	"math"
 	"strings"
 	"testing"
 
@@ -68,4 +69,30 @@ func with(base map[string]string, text string) map[string]string {
 		out[prefix+k] = v
 	}
 	return out
+}
+
+// Each queue's limit on applications that run at a time is its own or the one for all; nothing comes from the queue above.
+func TestParallelApplications(t *testing.T) {
+	s, err := load(t, map[string]string{prefix + "max-parallel-apps": "50", prefix + "root.a.max-parallel-apps": "5", prefix + "root.a.queues": "x", prefix + "root.a.x.capacity": "100",
+		prefix + "user.max-parallel-apps": "7", prefix + "user.alice.max-parallel-apps": "1", prefix + "user.j.doe.max-parallel-apps": "0", prefix + "user.alice.weight": "1.5"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	root := &s.Scheduler.Root
+	a := &root.Children[0]
+	if got := fmt.Sprint(root.ParallelApps(), a.ParallelApps(), a.Children[0].ParallelApps(), root.Children[1].ParallelApps()); got != "50 5 50 50" {
+		t.Errorf("queues: %s", got)
+	}
+	if got := fmt.Sprint(s.Scheduler.UserParallelApps); got != "map[:7 alice:1 j.doe:0]" {
+		t.Errorf("users: %s", got)
+	}
+	s, err = load(t, nil)
+	if err != nil || s.Scheduler.Root.ParallelApps() != math.MaxInt32 || len(s.Scheduler.UserParallelApps) != 0 {
+		t.Errorf("by default: %+v, %v", s, err)
+	}
+	for _, key := range []string{"max-parallel-apps", "root.b.max-parallel-apps", "user.bob.max-parallel-apps"} {
+		if _, err := load(t, map[string]string{prefix + key: "many"}); err == nil || !strings.Contains(err.Error(), prefix+key) {
+			t.Errorf("%s: %v", key, err)
+		}
+	}
 }

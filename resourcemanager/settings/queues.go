@@ -1,6 +1,7 @@
 package settings
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strconv"
@@ -36,6 +37,7 @@ func (s *Settings) scheduler(c, sched *conf.Config) error {
 	default:
 		return sched.Invalid(prefix+"resource-calculator", "DefaultResourceCalculator or DominantResourceCalculator")
 	}
+	s.Scheduler.UserParallelApps = r.userParallelApps()
 	s.Scheduler.Root = r.queue("root", "root", scheduler.Million, "RUNNING", nil)
 	s.Queues = r.acls
 	return errors.Join(append(r.errs, r.values.Err())...)
@@ -65,6 +67,7 @@ func (r *queueReader) queue(name, path string, capacity int64, above string, mos
 		MaxLifetime:     r.values.Int64(key+"maximum-application-lifetime", 0),
 		DefaultPriority: int32(r.values.Int(key+"default-application-priority", 0)),
 		Maximum:         r.maximum(path, most),
+		MaxParallelApps: cmp.Or(r.count(key+maxParallelApps), r.count(prefix+maxParallelApps)),
 	}
 	var state string
 	switch state = strings.ToUpper(r.conf.String(key+"state", above)); state {
@@ -97,6 +100,34 @@ func (r *queueReader) queue(name, path string, capacity int64, above string, mos
 		q.Children = append(q.Children, r.queue(child, at, r.share(prefix+at+".capacity", 0), state, q.Maximum))
 	}
 	return q
+}
+
+const maxParallelApps = "max-parallel-apps"
+
+// count reads a whole number; nil where there is none.
+func (r *queueReader) count(key string) *int {
+	if r.conf.String(key, "") == "" {
+		return nil
+	}
+	return new(r.values.Int(key, 0))
+}
+
+// userParallelApps reads user.max-parallel-apps and user.<name>.max-parallel-apps.
+func (r *queueReader) userParallelApps() map[string]int {
+	out := map[string]int{}
+	if n := r.count(prefix + "user." + maxParallelApps); n != nil {
+		out[scheduler.EachUser] = *n
+	}
+	for rest := range r.conf.WithPrefix(prefix + "user.") {
+		name, ok := strings.CutSuffix(rest, "."+maxParallelApps)
+		if !ok {
+			continue
+		}
+		if n := r.count(prefix + "user." + name + "." + maxParallelApps); n != nil {
+			out[name] = *n
+		}
+	}
+	return out
 }
 
 func (r *queueReader) acl(key, def string) security.ACL {

@@ -1,7 +1,6 @@
 package web
 
 import (
-	"math"
 	"net/http"
 	"strconv"
 	"strings"
@@ -41,7 +40,7 @@ func (w *Web) queue(v *core.View, q *scheduler.QueueInfo) map[string]any {
 	capacity, none := w.capacity(v, q), map[string]any{}
 	m := map[string]any{
 		"capacity": capacity["capacity"], "usedCapacity": capacity["usedCapacity"], "maxCapacity": capacity["maxCapacity"], "weight": -1.0, "normalizedWeight": 0.0,
-		"queueName": q.Config.Name, "queuePath": q.Path, "maxParallelApps": math.MaxInt32, "isAbsoluteResource": false,
+		"queueName": q.Config.Name, "queuePath": q.Path, "maxParallelApps": q.Config.ParallelApps(), "isAbsoluteResource": false,
 		"capacities":        map[string]any{"queueCapacitiesByPartition": []any{capacity}},
 		"maximumAllocation": w.resource(w.service.Settings.Scheduler.Largest(&q.Config)), "queueAcls": w.acls(q.Path), "queuePriority": 0, "orderingPolicyInfo": "utilization",
 		"mode": "percentage", "queueType": "parent", "creationMethod": "static", "autoCreationEligibility": "off",
