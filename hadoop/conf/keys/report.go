@@ -54,26 +54,32 @@ func Check(dir string, starts map[Daemon]func(dir string) error) (*Report, error
 		return nil, fmt.Errorf("%w: %s is not there, or is no directory", ErrNoConfiguration, dir)
 	}
 	r := &Report{Directory: dir}
-	base, found := conf.WithDefaults(), 0
+	base, whole := conf.WithDefaults(), conf.WithDefaults()
+	var found []string
 	for _, name := range Files {
 		path := filepath.Join(dir, name)
 		if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
 			continue
 		}
-		found++
+		if err := whole.AddFile(path); err != nil && !errors.Is(err, os.ErrPermission) {
+			return nil, err
+		}
+		found = append(found, name)
+	}
+	if len(found) == 0 {
+		return nil, fmt.Errorf("%w: %s holds none of %s", ErrNoConfiguration, dir, strings.Join(Files, ", "))
+	}
+	for _, name := range found {
 		c := conf.New()
-		if err := c.AddFile(path); err != nil {
+		if err := c.AddFile(filepath.Join(dir, name)); err != nil {
 			if errors.Is(err, os.ErrPermission) {
 				return nil, fmt.Errorf("%w: %w", ErrNoConfiguration, err)
 			}
 			return nil, err
 		}
 		for _, key := range c.Keys() {
-			r.Settings = append(r.Settings, judge(c, base, key, name))
+			r.Settings = append(r.Settings, judge(c, base, whole, key, name))
 		}
-	}
-	if found == 0 {
-		return nil, fmt.Errorf("%w: %s holds none of %s", ErrNoConfiguration, dir, strings.Join(Files, ", "))
 	}
 	more, err := executorSettings(dir)
 	if err != nil {
@@ -101,25 +107,31 @@ func Check(dir string, starts map[Daemon]func(dir string) error) (*Report, error
 // secret are keys whose values are not shown.
 var secret = regexp.MustCompile(`(?i)(secret|password|credential|\.key$|account\.key)`)
 
-func judge(c, base *conf.Config, key, file string) Setting {
-	value := c.String(key, "")
-	if secret.MatchString(key) {
-		value = "<redacted>"
-	}
+// expanded is the key under which judge has a value's variables replaced.
+const expanded = "heddle.conf.check"
+
+// judge judges what a file, c, sets key to. Variables in it may come from the other files, which are in whole.
+func judge(c, base, whole *conf.Config, key, file string) Setting {
+	raw, _ := c.Raw(key)
+	whole.Set(expanded, raw)
+	value, _ := whole.Get(expanded)
 	s := Setting{Key: key, Value: value, File: file}
+	if secret.MatchString(key) {
+		s.Value = "<redacted>"
+	}
 	k, ok := Lookup(key)
 	if !ok {
 		s.Verdict, s.Nearest = Unknown, Nearest(key)
 		return s
 	}
 	s.Verdict, s.Why = k.Verdict, k.Why
-	if k.Verdict == NotYet && !asks(base, key, c.String(key, "")) {
+	if k.Verdict == NotYet && !asks(base, key, value) {
 		s.Verdict, s.Why = Ignored, "the value asks for nothing"
 	}
 	if k.Verdict == Refused {
 		s.Verdict, s.Why = Honoured, "" // until a daemon says otherwise
 		for _, r := range Refusals {
-			if r.Key == key && !r.takes(c.String(key, "")) {
+			if r.Key == key && !r.takes(value) {
 				s.Verdict, s.Why = Refused, k.Why+": "+r.Why
 			}
 		}

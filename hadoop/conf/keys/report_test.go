@@ -127,3 +127,21 @@ func TestAReportJudgesTheExecutorsFile(t *testing.T) {
 		t.Errorf("%v, %v", warnings, err)
 	}
 }
+
+// A value's variables may be set in another file, or be defaults.
+func TestAReportKnowsTheOtherFilesVariables(t *testing.T) {
+	dir := directory(t, map[string]map[string]string{
+		"core-site.xml": {"fs.defaultFS": "file:///", "our.policy": "HTTP_ONLY", "our.dir": "/data"},
+		"yarn-site.xml": {"yarn.http.policy": "${our.policy}", "yarn.nodemanager.local-dirs": "${our.dir}/1, ${our.dir}/2", "yarn.nodemanager.address": "${yarn.nodemanager.hostname}:1"},
+	})
+	r, err := keys.Check(dir, starts(nil, nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]string{"yarn.http.policy": "HTTP_ONLY", "yarn.nodemanager.local-dirs": "/data/1, /data/2", "yarn.nodemanager.address": "0.0.0.0:1"}
+	for _, s := range r.Settings {
+		if w, ok := want[s.Key]; ok && (s.Value != w || s.Verdict != keys.Honoured) {
+			t.Errorf("%+v, want %s", s, w)
+		}
+	}
+}
