@@ -150,25 +150,25 @@ func kindOf(err error) error {
 }
 
 func (h *hadoopFS) Create(p string, mode uint32) (io.WriteCloser, error) {
-	if err := h.Remove(p); err != nil { // the client's own create does not replace
-		return nil, err
-	}
 	w, err := h.create(p, mode)
+	if errors.Is(err, iofs.ErrExist) { // the client's own create does not replace
+		if err = h.Remove(p); err == nil {
+			w, err = h.create(p, mode)
+		}
+	}
 	if err != nil {
 		return nil, err
 	}
 	return &hdfsWriter{FileWriter: w, name: p}, nil
 }
 
+// create is two calls of the NameNode, which asks for the defaults once and takes the mode as it is.
 func (h *hadoopFS) create(p string, mode uint32) (*hdfs.FileWriter, error) {
-	w, err := h.client.Create(p)
+	defaults, err := h.client.ServerDefaults()
 	if err != nil {
 		return nil, err
 	}
-	if err := h.Chmod(p, mode); err != nil {
-		return nil, errors.Join(err, w.Close())
-	}
-	return w, nil
+	return h.client.CreateFile(p, defaults.Replication, defaults.BlockSize, os.FileMode(mode))
 }
 
 // hdfsWriter waits at Close until the NameNode has the last block: the client's own Close
@@ -193,10 +193,7 @@ func (w *hdfsWriter) Close() error {
 }
 
 func (h *hadoopFS) Mkdir(p string, mode uint32) error {
-	if err := h.client.Mkdir(p, os.FileMode(mode)); err != nil {
-		return err
-	}
-	return h.Chmod(p, mode)
+	return h.client.Mkdir(p, os.FileMode(mode)) // umasks are for clients to apply: the NameNode takes the mode as it is
 }
 
 func (h *hadoopFS) MkdirAll(p string, mode uint32) error {

@@ -115,11 +115,11 @@ func (u *Uploader) upload(app container.FinishedApp, chosen []container.Finished
 	}
 	defer func() { err = errors.Join(err, fsys.Close()) }()
 	layout := logs.Layout{Root: root, Suffix: u.cfg.Layout.Suffix}
-	err = u.makeDirs(fsys, layout, app)
+	first, err := u.makeDirs(fsys, layout, app)
 	if errors.Is(err, iofs.ErrNotExist) { // somebody removed the root
 		u.root.Store(false)
 		if err = u.makeRoot(); err == nil {
-			err = u.makeDirs(fsys, layout, app)
+			first, err = u.makeDirs(fsys, layout, app)
 		}
 	}
 	if err != nil {
@@ -138,6 +138,9 @@ func (u *Uploader) upload(app container.FinishedApp, chosen []container.Finished
 		}
 		return done, u.prune(fsys, dir)
 	}
+	if first { // nothing can be there
+		return done, fsys.Replace(tmp, final)
+	}
 	err = fsys.Rename(tmp, final)
 	if errors.Is(err, iofs.ErrExist) { // of this node's earlier life: both are read
 		err = fsys.Rename(tmp, another)
@@ -145,19 +148,28 @@ func (u *Uploader) upload(app container.FinishedApp, chosen []container.Finished
 	return done, err
 }
 
-// makeDirs makes the application's folder, and those above it only where they are missing: most are there
-// for most applications, and each question costs the NameNode.
-func (u *Uploader) makeDirs(fsys fs.FileSystem, layout logs.Layout, app container.FinishedApp) error {
+// makeDirs makes the application's folder, and those above it only where they are missing: each question costs the
+// NameNode. first says that the folder is new. Either all nodes but one find it, or there is only its parent to make.
+func (u *Uploader) makeDirs(fsys fs.FileSystem, layout logs.Layout, app container.FinishedApp) (first bool, err error) {
 	all := layout.Dirs(app.User, app.ID)
-	if err := fsys.Mkdir(all[len(all)-1], logs.DirMode); err == nil || errors.Is(err, iofs.ErrExist) {
-		return nil
+	own := all[len(all)-1]
+	if _, err := fsys.Stat(own); !errors.Is(err, iofs.ErrNotExist) {
+		return false, err
 	}
-	for _, d := range all {
-		if err := makeDir(fsys, d); err != nil {
-			return fmt.Errorf("make %s as %s: %w", d, app.User, err)
+	for _, missing := range [][]string{all[len(all)-2:], all} {
+		for _, d := range missing {
+			if err = fsys.Mkdir(d, logs.DirMode); err != nil && !errors.Is(err, iofs.ErrExist) {
+				break
+			}
+		}
+		if !errors.Is(err, iofs.ErrNotExist) {
+			break
 		}
 	}
-	return nil
+	if err != nil && !errors.Is(err, iofs.ErrExist) {
+		return false, fmt.Errorf("make %s as %s: %w", own, app.User, err)
+	}
+	return err == nil, nil
 }
 
 // makeRoot makes the root open to all users, as the NodeManager's user.
@@ -179,20 +191,8 @@ func (u *Uploader) makeRoot() (err error) {
 	if err := fsys.MkdirAll(path.Dir(root), 0o755); err != nil {
 		return err
 	}
-	if err := makeDirMode(fsys, root, logs.RootMode); err != nil {
+	if err := fsys.Mkdir(root, logs.RootMode); err != nil && !errors.Is(err, iofs.ErrExist) {
 		return fmt.Errorf("make yarn.nodemanager.remote-app-log-dir %s: %w", root, err)
-	}
-	return nil
-}
-
-func makeDir(fsys fs.FileSystem, d string) error { return makeDirMode(fsys, d, logs.DirMode) }
-
-func makeDirMode(fsys fs.FileSystem, d string, mode uint32) error {
-	if _, err := fsys.Stat(d); !errors.Is(err, iofs.ErrNotExist) {
-		return err
-	}
-	if err := fsys.Mkdir(d, mode); err != nil && !errors.Is(err, iofs.ErrExist) {
-		return err
 	}
 	return nil
 }
