@@ -79,6 +79,9 @@ type parallelRoom struct {
 }
 
 func (s *Scheduler) parallelRoom() *parallelRoom {
+	if len(s.cfg.UserParallelApps) == 0 && !s.root.limitsParallel() { // most clusters: nobody is counted
+		return nil
+	}
 	r := &parallelRoom{queues: map[*queue]int{}, users: map[string]int{}, ofUsers: s.cfg.UserParallelApps}
 	var walk func(*queue) int
 	walk = func(q *queue) (running int) {
@@ -95,10 +98,11 @@ func (s *Scheduler) parallelRoom() *parallelRoom {
 		return running
 	}
 	walk(s.root)
-	if len(r.queues) == 0 && len(r.ofUsers) == 0 {
-		return nil
-	}
 	return r
+}
+
+func (q *queue) limitsParallel() bool {
+	return q.cfg.MaxParallelApps != nil || slices.ContainsFunc(q.children, (*queue).limitsParallel)
 }
 
 func (r *parallelRoom) full(a *app) bool {
