@@ -180,7 +180,7 @@ func (n *node) onClosed(f func() error) { n.last = append(n.last, f) }
 func (n *node) onClose(f func()) { n.closers = append(n.closers, f) }
 
 func (n *node) openDisks(ctx context.Context) error {
-	n.exec = process.New(process.Config{Cgroups: process.Cgroups{Root: n.cgroupRoot, Parent: n.cgroupParent, CPUPercent: n.cpuPercent, PIDs: n.pidsLimit > 0, Devices: n.fences()}, SharedOnce: n.sharedOnce,
+	n.exec = process.New(process.Config{Cgroups: process.Cgroups{Root: n.cgroupRoot, Parent: n.cgroupParent, CPUs: n.cpus, CPUPercent: n.cpuPercent, PIDs: n.pidsLimit > 0, Devices: n.fences()}, SharedOnce: n.sharedOnce,
 		ExitFileTimeout: n.exitFileTimeout, Nice: n.nice, As: n.accounts.as(), Log: n.log})
 	if !n.exec.Limited() && (n.pidsLimit > 0 || n.cpuPercent < 100) {
 		return errors.New("yarn.nodemanager.container.pids-limit and yarn.nodemanager.resource.percentage-physical-cpu-limit need cgroups that this NodeManager may write; " +

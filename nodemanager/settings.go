@@ -3,6 +3,7 @@ package nodemanager
 import (
 	"fmt"
 	"io/fs"
+	"math"
 	"net"
 	"path/filepath"
 	"runtime"
@@ -41,6 +42,7 @@ type settings struct {
 	healthScripts        []health.Script
 	scriptsFirst         bool
 	sharedOnce           bool
+	cpus                 int // of the host, as Hadoop counts them
 	cpuPercent           int64
 	coresPerVCore        float64
 	pidsLimit            int64
@@ -309,6 +311,10 @@ func (s *settings) readResources(c *conf.Config) error {
 	}
 	v := c.Values()
 	s.physical = yarn.NewResource(monitor.TotalMemoryMB(), int64(runtime.NumCPU()))
+	s.cpus = runtime.NumCPU()
+	if !v.Bool("yarn.nodemanager.resource.count-logical-processors-as-cores", false) {
+		s.cpus = monitor.Cores()
+	}
 	detect := v.Bool("yarn.nodemanager.resource.detect-hardware-capabilities", false)
 	memory, cores := int64(defaultMemoryMB), int64(defaultVCores)
 	if detect {
@@ -317,7 +323,12 @@ func (s *settings) readResources(c *conf.Config) error {
 			reserved = s.physical[yarn.Memory] / 5
 		}
 		memory = max(s.physical[yarn.Memory]-reserved, 0)
-		cores = int64(float64(runtime.NumCPU()) * v.Float("yarn.nodemanager.resource.pcores-vcores-multiplier", 1))
+		const multiplier = "yarn.nodemanager.resource.pcores-vcores-multiplier"
+		each := v.Float(multiplier, 1)
+		if each <= 0 {
+			v.Fail(v.Config.Invalid(multiplier, "a number above 0"))
+		}
+		cores = max(int64(math.Round(float64(s.cpus)*float64(s.cpuPercent)/100*each)), 1)
 	}
 	if n := v.Int64("yarn.nodemanager.resource.memory-mb", -1); n >= 0 {
 		memory = n
@@ -326,7 +337,7 @@ func (s *settings) readResources(c *conf.Config) error {
 		cores = n
 	}
 	s.total[yarn.Memory], s.total[yarn.VCores] = memory, cores
-	s.coresPerVCore = float64(runtime.NumCPU()) * float64(s.cpuPercent) / 100 / float64(max(cores, 1))
+	s.coresPerVCore = float64(s.cpus) * float64(s.cpuPercent) / 100 / float64(max(cores, 1))
 	for _, p := range v.Strings("yarn.nodemanager.resource-plugins") {
 		if p != yarn.GPUName {
 			return fmt.Errorf("%w: only %s is supported", c.Invalid("yarn.nodemanager.resource-plugins", "resource plugins of this NodeManager"), yarn.GPUName)

@@ -22,8 +22,9 @@ type Cgroups struct {
 	Root string
 	// Parent is the path of our groups in each hierarchy, "/hadoop-yarn" when empty.
 	Parent string
-	// CPUPercent is the part of the machine's CPU time that all tasks together may use; 0 and 100: all.
+	// CPUPercent is the part of CPUs, in processors' time, that all tasks together may use; 0 and 100: all that the machine has.
 	CPUPercent int64
+	CPUs       int // 0: the machine's processors
 	// PIDs says that numbers of processes are to be limited.
 	PIDs bool
 	// Devices says that tasks are to be kept from devices.
@@ -57,6 +58,9 @@ func openHierarchy(c Cgroups) (*hierarchy, error) {
 	if c.Parent == "" {
 		c.Parent = "/hadoop-yarn"
 	}
+	if c.CPUs == 0 {
+		c.CPUs = runtime.NumCPU()
+	}
 	h := &hierarchy{dirs: map[string]string{}, optional: map[string]string{}, unfenced: errNotAsked}
 	if _, err := os.Stat(filepath.Join(c.Root, "cgroup.controllers")); err == nil {
 		h.v2 = true
@@ -67,7 +71,7 @@ func openHierarchy(c Cgroups) (*hierarchy, error) {
 		if c.Devices {
 			h.unfenced = h.openFence(h.dirs[""])
 		}
-		return h, h.limitAll(c.CPUPercent)
+		return h, h.limitAll(c.CPUPercent, c.CPUs)
 	}
 	for _, controller := range []string{"cpu", "memory"} {
 		dir := filepath.Join(c.Root, controller, c.Parent)
@@ -97,16 +101,16 @@ func openHierarchy(c Cgroups) (*hierarchy, error) {
 			h.optional[controller] = filepath.Join(c.Root, controller, c.Parent)
 		}
 	}
-	return h, h.limitAll(c.CPUPercent)
+	return h, h.limitAll(c.CPUPercent, c.CPUs)
 }
 
 // limitAll bounds what all tasks together use.
-func (h *hierarchy) limitAll(percent int64) error {
+func (h *hierarchy) limitAll(percent int64, cpus int) error {
 	if percent <= 0 || slices.Contains(h.missing(), "cpu") && percent >= 100 {
 		return nil
 	}
 	file, value := "", ""
-	switch quota := int64(runtime.NumCPU()) * quotaPeriod * percent / 100; {
+	switch quota := int64(cpus) * quotaPeriod * percent / 100; {
 	case h.v2 && percent >= 100:
 		file, value = h.dirs[""]+"/cpu.max", "max"
 	case h.v2:
