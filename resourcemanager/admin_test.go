@@ -38,13 +38,15 @@ func TestAdministration(t *testing.T) {
 		"refreshNodesResources":               {&adminpb.RefreshNodesResourcesRequestProto{}, &adminpb.RefreshNodesResourcesResponseProto{}},
 		"checkForDecommissioningNodes":        {&adminpb.CheckForDecommissioningNodesRequestProto{}, &adminpb.CheckForDecommissioningNodesResponseProto{}},
 		"addToClusterNodeLabels":              {&adminpb.AddToClusterNodeLabelsRequestProto{}, &adminpb.AddToClusterNodeLabelsResponseProto{}},
+		"refreshUserToGroupsMappings":         {&adminpb.RefreshUserToGroupsMappingsRequestProto{}, &adminpb.RefreshUserToGroupsMappingsResponseProto{}},
+		"getGroupsForUser":                    {&adminpb.GetGroupsForUserRequestProto{User: new("bob")}, &adminpb.GetGroupsForUserResponseProto{}},
 	} {
 		r.admin("bob").refused(method, m.req, m.resp, classYarn, "User bob doesn't have permission to call '"+method+"'")
 	}
 	admin := r.admin("admin")
 	call[adminpb.RefreshNodesResponseProto](admin, "refreshNodes", &adminpb.RefreshNodesRequestProto{})
 	call[adminpb.RefreshUserToGroupsMappingsResponseProto](admin, "refreshUserToGroupsMappings", &adminpb.RefreshUserToGroupsMappingsRequestProto{})
-	call[adminpb.GetGroupsForUserResponseProto](r.admin("bob"), "getGroupsForUser", &adminpb.GetGroupsForUserRequestProto{User: new("nobody-of-this-name")})
+	call[adminpb.GetGroupsForUserResponseProto](admin, "getGroupsForUser", &adminpb.GetGroupsForUserRequestProto{User: new("nobody-of-this-name")})
 	const off = "java.io.IOException: Node-label-based scheduling is disabled. Please check yarn.node-labels.enabled"
 	admin.refused("addToClusterNodeLabels", &adminpb.AddToClusterNodeLabelsRequestProto{}, &adminpb.AddToClusterNodeLabelsResponseProto{}, classYarn, off)
 	admin.refused("removeFromClusterNodeLabels", &adminpb.RemoveFromClusterNodeLabelsRequestProto{}, &adminpb.RemoveFromClusterNodeLabelsResponseProto{}, classYarn, off)

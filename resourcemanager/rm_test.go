@@ -39,7 +39,7 @@ var site = map[string]string{
 	"yarn.scheduler.capacity.root.default.capacity":                "60",
 	"yarn.scheduler.capacity.root.batch.capacity":                  "40",
 	"yarn.scheduler.capacity.root.acl_submit_applications":         " ",
-	"yarn.scheduler.capacity.root.acl_administer_queue":            " ",
+	"yarn.scheduler.capacity.root.acl_administer_queue":            "keeper",
 	"yarn.scheduler.capacity.root.default.acl_submit_applications": "*",
 	"yarn.scheduler.capacity.root.batch.acl_submit_applications":   "alice",
 	"yarn.scheduler.capacity.root.default.user-limit-factor":       "10",

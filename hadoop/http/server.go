@@ -65,7 +65,7 @@ func (m *Mux) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		m.identity.Remember(w, r)
 	}
 	if r.Method == http.MethodOptions && m.serves(r) {
-		h.Set("Allow", "GET, HEAD, OPTIONS")
+		h.Set("Allow", strings.Join(m.allowed(r), ", "))
 		return
 	}
 	r.Body = http.MaxBytesReader(w, r.Body, maxBodyBytes)
@@ -79,6 +79,19 @@ func (m *Mux) serves(r *http.Request) bool {
 	probe.Method = http.MethodGet
 	_, pattern := m.ServeMux.Handler(probe)
 	return pattern != ""
+}
+
+// allowed are the methods of a page that is there.
+func (m *Mux) allowed(r *http.Request) []string {
+	out := []string{http.MethodGet, http.MethodHead, http.MethodOptions}
+	for _, method := range []string{http.MethodPost, http.MethodPut, http.MethodDelete} {
+		probe := r.Clone(r.Context())
+		probe.Method = method
+		if _, pattern := m.ServeMux.Handler(probe); strings.HasPrefix(pattern, method+" ") {
+			out = append(out, method)
+		}
+	}
+	return out
 }
 
 // Metrics answers /metrics and /prom with what registry gathers.

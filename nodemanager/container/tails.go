@@ -25,14 +25,14 @@ func (c *Container) readTails() string {
 	var b strings.Builder
 	limit := c.mgr.cfg.TailBytes
 	pre := filepath.Join(c.logDir, "prelaunch.err")
-	fmt.Fprintf(&b, "Error file: prelaunch.err.\nLast %d bytes of prelaunch.err :\n%s\n", limit, tail(pre, limit))
+	fmt.Fprintf(&b, "Error file: prelaunch.err.\nLast %d bytes of prelaunch.err :\n%s", limit, tail(pre, limit))
 	entries, err := os.ReadDir(c.logDir)
 	if err != nil {
 		return b.String()
 	}
 	for _, e := range entries {
 		if e.Type().IsRegular() && matchesAny(c.mgr.cfg.StderrPatterns, e.Name()) {
-			fmt.Fprintf(&b, "Last %d bytes of %s :\n%s\n", limit, e.Name(), tail(filepath.Join(c.logDir, e.Name()), limit))
+			fmt.Fprintf(&b, "Last %d bytes of %s :\n%s", limit, e.Name(), tail(filepath.Join(c.logDir, e.Name()), limit))
 		}
 	}
 	return b.String()

@@ -92,7 +92,7 @@ func (p *pages) logList(w http.ResponseWriter, r *http.Request) {
 		Type      string    `json:"logAggregationType"`
 		Container string    `json:"containerId"`
 		Node      string    `json:"nodeId"`
-	}{[]logInfo{}, "LOCAL", id.String(), p.Node.String()}
+	}{[]logInfo{}, logs.Local, id.String(), p.Node.String()}
 	for _, f := range files {
 		out.Info = append(out.Info, logInfo{f.name, strconv.FormatInt(f.size, 10), f.modified.Format(logs.TimeForm)})
 	}
@@ -170,7 +170,7 @@ func (p *pages) logText(w http.ResponseWriter, r *http.Request) {
 	if c, err := p.Manager.Find(id); err == nil {
 		running = c.Status().State != container.Done
 	}
-	e := logs.Entry{Container: id.String(), Node: p.Node.String(), Kind: "LOCAL", Name: f.name, Size: f.size, Modified: f.modified, Running: running}
+	e := logs.Entry{Container: id.String(), Node: p.Node.String(), Kind: logs.Local, Name: f.name, Size: f.size, Modified: f.modified, Running: running}
 	if err := logs.WriteText(w, e, io.NewSectionReader(in, offset, n)); err != nil {
 		p.Log.Debug("a log was not sent whole", "container", id, "file", f.name, "error", err)
 	}

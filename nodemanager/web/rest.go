@@ -67,13 +67,24 @@ func appOf(a container.App) appInfo {
 	return out
 }
 
+// appStates are the states of an application on a node.
+var appStates = [...]string{"NEW", "INITING", "RUNNING", "FINISHING_CONTAINERS_WAIT", "APPLICATION_RESOURCES_CLEANINGUP", "FINISHED"}
+
 func (p *pages) apps(w http.ResponseWriter, r *http.Request) {
 	state, user := r.URL.Query().Get("state"), r.URL.Query().Get("user")
+	if state != "" && !slices.Contains(appStates[:], state) {
+		hadoophttp.Fail(w, r, hadoophttp.NoEnumConstant("org.apache.hadoop.yarn.server.nodemanager.containermanager.application.ApplicationState", state))
+		return
+	}
+	if r.URL.Query().Has("user") && user == "" {
+		hadoophttp.Fail(w, r, hadoophttp.BadRequest("Error: You must specify a non-empty string for the user"))
+		return
+	}
 	list := p.Manager.Apps()
 	slices.SortFunc(list, func(a, b container.App) int { return a.ID.Compare(b.ID) })
 	var out []appInfo
 	for _, a := range list {
-		if (state == "" || strings.EqualFold(state, a.State)) && (user == "" || user == a.User) {
+		if (state == "" || state == a.State) && (user == "" || user == a.User) {
 			out = append(out, appOf(a))
 		}
 	}
@@ -85,7 +96,7 @@ func (p *pages) apps(w http.ResponseWriter, r *http.Request) {
 func (p *pages) app(w http.ResponseWriter, r *http.Request) {
 	id, err := yarn.ParseApplicationID(trim(r.PathValue("id")))
 	if err != nil {
-		hadoophttp.Fail(w, r, hadoophttp.IllegalArgument("%v", err))
+		hadoophttp.Fail(w, r, hadoophttp.IllegalArgument("I%s", err.Error()[1:])) // Hadoop's text begins with a capital
 		return
 	}
 	a, ok := p.findApp(id)

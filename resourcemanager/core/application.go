@@ -212,10 +212,15 @@ func (s *appStep) refuse() appState {
 }
 
 func (s *appStep) registered() appState {
-	if s.launch == 0 { // an AM of before a restart
-		s.launch = s.core.now()
-	}
+	s.launched()
 	return appRunning
+}
+
+// launched notes when the first AM ran.
+func (a *application) launched() {
+	if a.launch == 0 {
+		a.launch = a.core.now()
+	}
 }
 
 // retry starts another attempt unless the failures that count have reached the limit.

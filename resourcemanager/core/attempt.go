@@ -2,6 +2,7 @@ package core
 
 import (
 	"fmt"
+	"math"
 
 	"heddle/resourcemanager/scheduler"
 	"heddle/statemachine"
@@ -246,9 +247,7 @@ func (s *attemptStep) launched() attemptState {
 	}
 	now := s.core.clock()
 	s.launchedAt = now.UnixMilli()
-	if s.app.launch == 0 {
-		s.app.launch = s.launchedAt
-	}
+	s.app.launched()
 	s.session.Seen(now)
 	return attemptLaunched
 }
@@ -311,10 +310,21 @@ func (s *attemptStep) launchFailed() attemptState {
 }
 
 func (s *attemptStep) expired() attemptState {
+	s.done()
 	return s.fail(fmt.Sprintf("ApplicationMaster for attempt %s timed out", s.id))
 }
 
-func (s *attemptStep) failAsked() attemptState { return s.fail(s.news.text) }
+func (s *attemptStep) failAsked() attemptState {
+	s.done()
+	return s.fail(s.news.text)
+}
+
+// done ends the progress of an AM that was there, where the end is not its own container's (Hadoop's FinalTransition).
+func (s *attemptStep) done() {
+	if s.session != nil && (s.state == attemptLaunched || s.state == attemptRunning) {
+		s.session.progress.Store(math.Float32bits(1))
+	}
+}
 
 // fail ends the attempt; its containers are stopped unless the application keeps them.
 func (s *attemptStep) fail(text string) attemptState {
@@ -327,6 +337,7 @@ func (s *attemptStep) fail(text string) attemptState {
 }
 
 func (s *attemptStep) kill() attemptState {
+	s.done()
 	s.status = yarn.FinalKilled
 	s.conclude(s.news.text, yarn.AttemptKilled)
 	s.core.endAttempt(s.attempt, false)

@@ -22,6 +22,7 @@ type Submission struct {
 	ViewACL         string              // who else may see it
 	ModifyACL       string              // who else may change it
 	NodeLabel       string
+	LabelGiven      bool   // a node label expression was given, be it empty
 	LogAggregation  []byte // encoded LogAggregationContextProto, for container tokens
 	Context         []byte // the whole encoded ApplicationSubmissionContextProto
 	SubmitTime      int64  // ms

@@ -58,6 +58,7 @@ type AppView struct {
 	LogDone      int
 	usage        usage
 	AMRegistered bool
+	Veiled       bool // a copy for those who may not see its details
 }
 
 // Seconds is what the application has used until now (ms): MB-seconds and vcore-seconds.
@@ -69,12 +70,19 @@ func (v *AppView) Seconds(now int64) (memoryMB, vcores int64) {
 	return u.mbMillis / 1000, u.coreMilli / 1000
 }
 
-// Progress is how far the application is, from 0 to 1, as its AM last said.
+// AtWork reports whether the application holds a container for its AM, by which metrics tell the running from the pending.
+func (v *AppView) AtWork() bool {
+	return v.State == yarn.AppRunning || v.State == yarn.AppAccepted && v.AM != nil
+}
+
+// Progress is how far the application is, from 0 to 1, as its AM last said; 1 where it ended otherwise than by its AM's death.
 func (v *AppView) Progress() float32 {
-	if v.session != nil && (v.State == yarn.AppFailed || !v.State.Final()) {
+	switch {
+	case v.State == yarn.AppFinished:
+		return 1
+	case v.session != nil:
 		return v.session.Progress()
-	}
-	if v.State.Final() {
+	case v.State.Final() && v.AM != nil: // it ended before a restart
 		return 1
 	}
 	return 0

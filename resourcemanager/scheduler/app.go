@@ -1,6 +1,7 @@
 package scheduler
 
 import (
+	"errors"
 	"fmt"
 
 	"heddle/yarn"
@@ -77,6 +78,15 @@ func (s *Scheduler) AddApp(spec AppSpec) error {
 	return nil
 }
 
+// ErrNoMore is what the errors are of leaves that take no more applications.
+var ErrNoMore = errors.New("the queue takes no more applications")
+
+// closed is ErrNoMore in Hadoop's words.
+type closed struct{ text string }
+
+func (e *closed) Error() string        { return e.text }
+func (e *closed) Is(target error) bool { return target == ErrNoMore }
+
 // Accepts says whether a leaf takes one more application of user; the error says why not.
 func (s *Scheduler) Accepts(path, user string) error {
 	q, ok := s.queues[path]
@@ -84,10 +94,10 @@ func (s *Scheduler) Accepts(path, user string) error {
 		return fmt.Errorf("unknown queue: %s", path)
 	}
 	if q.stopped() {
-		return fmt.Errorf("Queue %s is STOPPED. Cannot accept submission of application", path)
+		return &closed{"Queue " + path + " is STOPPED. Cannot accept submission of application"}
 	}
 	if limit := s.mostApps(q); limit > 0 && q.apps >= limit {
-		return fmt.Errorf("Queue %s already has %d applications, cannot accept submission of application", path, q.apps)
+		return &closed{fmt.Sprintf("Queue %s already has %d applications, cannot accept submission of application", path, q.apps)}
 	}
 	return nil
 }

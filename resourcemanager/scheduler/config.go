@@ -141,6 +141,18 @@ func share(r yarn.Resource, ppm int64) yarn.Resource {
 	return r
 }
 
+// shareUp is share, rounded up to whole units.
+func shareUp(r yarn.Resource, ppm int64) yarn.Resource {
+	for i := range r {
+		part := scale(r[i], ppm, Million)
+		if part < 1<<62 && scale(r[i], ppm, 1) != part*Million {
+			part++
+		}
+		r[i] = part
+	}
+	return r
+}
+
 // counted is the number of leading types that take part in comparisons.
 func (c *Config) counted() int {
 	if c.Calculator == MemoryOnly {
@@ -181,6 +193,31 @@ func (c *Config) Largest(q *QueueConfig) yarn.Resource {
 		return c.Maximum
 	}
 	return c.Maximum.Min(*q.Maximum)
+}
+
+// Share is what used is of whole, as Hadoop's Resources.divide: the largest shares that the two have of the cluster, one
+// by the other. It is 0 where whole is nothing.
+func (c *Config) Share(used, whole, cluster yarn.Resource) float64 {
+	most := func(r yarn.Resource) (share float64) {
+		for i := range c.counted() {
+			if cluster[i] > 0 {
+				share = max(share, float64(r[i])/float64(cluster[i]))
+			}
+		}
+		return share
+	}
+	if base := most(whole); base > 0 {
+		return most(used) / base
+	}
+	return 0
+}
+
+// ShareOf is what used is of a queue's guarantee, which counts as one smallest container at least.
+func (c *Config) ShareOf(used, guaranteed, cluster yarn.Resource) float64 {
+	if c.Share(guaranteed, cluster, cluster) < c.Share(c.Minimum, cluster, cluster) {
+		guaranteed = c.Minimum
+	}
+	return c.Share(used, guaranteed, cluster)
 }
 
 // Normalize rounds an asked capability up to multiples of the minimum, per type that

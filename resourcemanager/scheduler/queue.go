@@ -168,7 +168,7 @@ func (s *Scheduler) currentLimit(q *queue) yarn.Resource {
 // amLimit is how much of a leaf ApplicationMasters may use (Hadoop's LeafQueue: the AM
 // share of what the queue could have now, at least of what it is guaranteed).
 func (s *Scheduler) amLimit(q *queue) yarn.Resource {
-	return s.roundUp(share(s.currentLimit(q), q.cfg.MaxAMShare))
+	return s.roundUp(shareUp(s.currentLimit(q), q.cfg.MaxAMShare))
 }
 
 // userAMLimit is one user's part of the AM share.
@@ -180,11 +180,9 @@ func (s *Scheduler) userAMLimit(q *queue) yarn.Resource {
 		}
 	}
 	each := max(q.cfg.UserLimit, Million/int64(max(1, users)))
-	limit := share(share(q.guaranteed, q.cfg.MaxAMShare), each)
+	limit := shareUp(q.maximum, q.cfg.MaxAMShare)
 	if q.cfg.UserLimitFactor >= 0 {
-		limit = share(limit, q.cfg.UserLimitFactor)
-	} else {
-		limit = share(q.maximum, q.cfg.MaxAMShare)
+		limit = shareUp(q.guaranteed, scale(scale(q.cfg.MaxAMShare, each, Million), q.cfg.UserLimitFactor, Million))
 	}
 	return s.roundUp(limit).Min(s.amLimit(q))
 }

@@ -42,9 +42,10 @@ func (a *Access) Admin(user string) bool {
 }
 
 // SubmitTo reports whether user may submit to the queue at path. A right on a queue holds
-// for all queues below it, and whoever administers a queue may submit to it.
+// for all queues below it, and whoever administers a queue may submit to it; administrators of the cluster
+// have no right to a queue by that alone.
 func (a *Access) SubmitTo(path, user string) bool {
-	if !a.Enabled || a.Admin(user) {
+	if !a.Enabled {
 		return true
 	}
 	for ; path != ""; path = parent(path) {
@@ -58,7 +59,7 @@ func (a *Access) SubmitTo(path, user string) bool {
 
 // Administers reports whether user administers the queue at path.
 func (a *Access) Administers(path, user string) bool {
-	if !a.Enabled || a.Admin(user) {
+	if !a.Enabled {
 		return true
 	}
 	for ; path != ""; path = parent(path) {
@@ -76,7 +77,7 @@ func (a *Access) View(v *core.AppView, user string) bool { return a.may(v, user,
 func (a *Access) Modify(v *core.AppView, user string) bool { return a.may(v, user, v.ModifyACL) }
 
 func (a *Access) may(v *core.AppView, user, acl string) bool {
-	return !a.Enabled || user == v.User || security.ParseACL(acl).Allows(user, a.Groups) || a.Administers(v.QueuePath, user)
+	return !a.Enabled || user == v.User || security.ParseACL(acl).Allows(user, a.Groups) || a.Admin(user) || a.Administers(v.QueuePath, user)
 }
 
 func parent(path string) string {

@@ -103,11 +103,11 @@ func (s *Service) refreshAdminACLs(ctx context.Context, _ *adminpb.RefreshAdminA
 }
 
 func (s *Service) refreshServiceACLs(ctx context.Context, _ *adminpb.RefreshServiceAclsRequestProto) (*adminpb.RefreshServiceAclsResponseProto, error) {
-	if err := s.administrator(ctx, "refreshServiceAcls"); err != nil {
-		return nil, err
-	}
 	fresh, err := s.reread()
 	if err != nil {
+		return nil, err
+	}
+	if err := s.administrator(ctx, "refreshServiceAcls"); err != nil {
 		return nil, err
 	}
 	if err := s.RefreshServiceACLs(fresh.Conf); err != nil {
@@ -129,13 +129,16 @@ func (s *Service) refreshClusterMaxPriority(ctx context.Context, _ *adminpb.Refr
 }
 
 func (s *Service) refreshUserToGroupsMappings(ctx context.Context, _ *adminpb.RefreshUserToGroupsMappingsRequestProto) (*adminpb.RefreshUserToGroupsMappingsResponseProto, error) {
-	if err := s.administrator(ctx, "refreshUserToGroupsMapping"); err != nil {
+	if err := s.administrator(ctx, "refreshUserToGroupsMappings"); err != nil {
 		return nil, err
 	}
 	s.RefreshGroups()
 	return &adminpb.RefreshUserToGroupsMappingsResponseProto{}, nil
 }
 
-func (s *Service) getGroupsForUser(_ context.Context, req *adminpb.GetGroupsForUserRequestProto) (*adminpb.GetGroupsForUserResponseProto, error) {
+func (s *Service) getGroupsForUser(ctx context.Context, req *adminpb.GetGroupsForUserRequestProto) (*adminpb.GetGroupsForUserResponseProto, error) {
+	if err := s.administrator(ctx, "getGroupsForUser"); err != nil {
+		return nil, err
+	}
 	return &adminpb.GetGroupsForUserResponseProto{Groups: s.Access.Groups(req.GetUser())}, nil
 }

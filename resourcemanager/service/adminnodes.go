@@ -160,5 +160,5 @@ func (s *Service) removeFromClusterNodeLabels(ctx context.Context, _ *adminpb.Re
 }
 
 func (s *Service) replaceLabelsOnNodes(ctx context.Context, _ *adminpb.ReplaceLabelsOnNodeRequestProto) (*adminpb.ReplaceLabelsOnNodeResponseProto, error) {
-	return nil, s.labelsAreOff(ctx, "replaceLabelsOnNodes")
+	return nil, s.labelsAreOff(ctx, "replaceLabelsOnNode")
 }

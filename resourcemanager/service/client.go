@@ -49,6 +49,9 @@ func (s *Service) Client() rpc.Protocol {
 		"getClusterNodeLabels":        rpc.Unary(s.getClusterNodeLabels),
 		"getNodeToLabels":             rpc.Unary(s.getNodeToLabels),
 		"getLabelsToNodes":            rpc.Unary(s.getLabelsToNodes),
+		"getClusterNodeAttributes":    rpc.Unary(s.getClusterNodeAttributes),
+		"getAttributesToNodes":        rpc.Unary(s.getAttributesToNodes),
+		"getNodesToAttributes":        rpc.Unary(s.getNodesToAttributes),
 		"getResourceProfiles":         rpc.Unary(s.getResourceProfiles),
 		"getResourceProfile":          rpc.Unary(s.getResourceProfile),
 	})
@@ -362,7 +365,7 @@ func (s *Service) signalToContainer(ctx context.Context, req *yarnpb.SignalConta
 	}
 	v, err := s.app(req.GetContainerId().GetAppAttemptId().GetApplicationId())
 	if err != nil {
-		return nil, err
+		return nil, absentContainer(wire.ContainerIDFrom(req.GetContainerId()))
 	}
 	if err := s.SignalAs(ctx, user, v, wire.ContainerIDFrom(req.GetContainerId()), int32(req.GetCommand())); err != nil {
 		return nil, err
@@ -386,6 +389,20 @@ func (s *Service) getNodeToLabels(context.Context, *yarnpb.GetNodesToLabelsReque
 
 func (s *Service) getLabelsToNodes(context.Context, *yarnpb.GetLabelsToNodesRequestProto) (*yarnpb.GetLabelsToNodesResponseProto, error) {
 	return &yarnpb.GetLabelsToNodesResponseProto{}, nil
+}
+
+// No node can be given an attribute yet, so that these lists too are empty.
+
+func (s *Service) getClusterNodeAttributes(context.Context, *yarnpb.GetClusterNodeAttributesRequestProto) (*yarnpb.GetClusterNodeAttributesResponseProto, error) {
+	return &yarnpb.GetClusterNodeAttributesResponseProto{}, nil
+}
+
+func (s *Service) getAttributesToNodes(context.Context, *yarnpb.GetAttributesToNodesRequestProto) (*yarnpb.GetAttributesToNodesResponseProto, error) {
+	return &yarnpb.GetAttributesToNodesResponseProto{}, nil
+}
+
+func (s *Service) getNodesToAttributes(context.Context, *yarnpb.GetNodesToAttributesRequestProto) (*yarnpb.GetNodesToAttributesResponseProto, error) {
+	return &yarnpb.GetNodesToAttributesResponseProto{}, nil
 }
 
 // Resource profiles are a feature that Hadoop leaves off by default; clients tell "off"

@@ -22,46 +22,66 @@ import (
 	"heddle/yarn/wire"
 )
 
-// TrackingURL is where people follow an application: through the proxy once its AM has
-// registered, its page on the ResourceManager before.
+// TrackingURL is where people follow an application: its newest attempt's.
 func (s *Service) TrackingURL(v *core.AppView) string {
-	if v.Unmanaged && v.OriginalURL != "" {
-		return v.OriginalURL
+	if len(v.Attempts) == 0 {
+		return s.proxied(v.ID)
 	}
-	if !HasPages(v) {
-		return "http://" + s.Settings.WebPublic + "/cluster/app/" + v.ID.String()
-	}
-	return "http://" + cmp.Or(s.Settings.ProxyPublic, s.Settings.WebPublic) + "/proxy/" + v.ID.String() + "/"
+	return s.AttemptURL(v, &v.Attempts[len(v.Attempts)-1])
 }
 
-// HasPages reports whether the application has pages of its own: its AM named them, and did not end without a word.
-func HasPages(v *core.AppView) bool {
-	return v.OriginalURL != "" && v.OriginalURL != "N/A" && !strings.HasSuffix(v.OriginalURL, "/cluster/app/"+v.ID.String())
+// AttemptURL is where people follow an attempt: through the proxy, which leads to the application's page while and where its AM has
+// none; an unmanaged AM's own; and that page itself once the attempt has failed or was killed.
+func (s *Service) AttemptURL(v *core.AppView, t *core.AttemptView) string {
+	switch {
+	case t.State == yarn.AttemptFailed || t.State == yarn.AttemptKilled:
+		return "http://" + s.Settings.WebPublic + "/cluster/app/" + v.ID.String()
+	case v.Unmanaged:
+		return OriginalURL(t)
+	}
+	return s.proxied(v.ID)
 }
+
+// HasPages reports whether the application has pages of its own: its newest AM named them, and did not end without a word.
+func HasPages(v *core.AppView) bool {
+	return v.OriginalURL != "" && v.OriginalURL != unavailable && !strings.HasSuffix(v.OriginalURL, "/cluster/app/"+v.ID.String())
+}
+
+// OriginalURL is what an attempt's AM said of itself, "N/A" where it said nothing.
+func OriginalURL(t *core.AttemptView) string { return cmp.Or(t.TrackingURL, unavailable) }
+
+func (s *Service) proxied(id yarn.ApplicationID) string {
+	return "http://" + cmp.Or(s.Settings.ProxyPublic, s.Settings.WebPublic) + "/proxy/" + id.String() + "/"
+}
+
+// unavailable is how reports say that there is nothing to say.
+const unavailable = "N/A"
 
 func (s *Service) report(v *core.AppView, user string) (*yarnpb.ApplicationReportProto, error) {
 	p := &yarnpb.ApplicationReportProto{
 		ApplicationId: wire.AppID(v.ID), User: new(v.User), Queue: new(v.QueuePath), Name: new(v.Name),
 		YarnApplicationState: yarnpb.YarnApplicationStateProto(v.State).Enum(), StartTime: new(v.Start), FinishTime: new(v.Finish),
 		LaunchTime: new(v.Launch), SubmitTime: new(v.SubmitTime), FinalApplicationStatus: yarnpb.FinalApplicationStatusProto(v.Final).Enum(),
-		Progress: new(v.Progress()), ApplicationType: new(v.Type), ApplicationTags: v.Tags,
-		LogAggregationStatus: yarnpb.LogAggregationStatusProto(v.LogState).Enum(), UnmanagedApplication: new(v.Unmanaged),
-		Priority: wire.Priority(v.Priority), Host: new("N/A"), RpcPort: new(int32(-1)), TrackingUrl: new("N/A"),
-		OriginalTrackingUrl: new("N/A"), Diagnostics: new(""),
-		AppTimeouts: s.timeouts(v),
+		ApplicationType: new(v.Type), ApplicationTags: v.Tags, UnmanagedApplication: new(v.Unmanaged), Priority: wire.Priority(v.Priority),
+		AppNodeLabelExpression: new(appLabel(v)), AppTimeouts: s.timeouts(v),
+		// What only those see who may:
+		Progress: new(float32(0)), Host: new(unavailable), RpcPort: new(int32(-1)), TrackingUrl: new(unavailable), OriginalTrackingUrl: new(unavailable),
+		Diagnostics: new(unavailable), AppResource_Usage: s.noUsage(), CurrentApplicationAttemptId: wire.AttemptID(yarn.AttemptID{Application: v.ID, Attempt: -1}),
 	}
-	if v.Attempt.Attempt > 0 {
-		p.CurrentApplicationAttemptId = wire.AttemptID(v.Attempt)
-	} else {
-		p.CurrentApplicationAttemptId = wire.AttemptID(yarn.AttemptID{Application: v.ID, Attempt: -1})
+	if !v.Unmanaged {
+		p.AmNodeLabelExpression = new(defaultPartition)
 	}
-	p.AppResource_Usage = s.usage(v)
 	if s.Settings.ClusterID != "" {
 		p.RmClusterId = new(s.Settings.ClusterID)
 	}
 	if !s.Access.View(v, user) {
 		return p, nil
 	}
+	p.LogAggregationStatus = yarnpb.LogAggregationStatusProto(v.LogState).Enum()
+	if v.Attempt.Attempt > 0 {
+		p.CurrentApplicationAttemptId = wire.AttemptID(v.Attempt)
+	}
+	p.Progress, p.AppResource_Usage = new(v.Progress()), s.usage(v)
 	p.Host, p.RpcPort, p.TrackingUrl = new(v.Host), new(v.RPCPort), new(s.TrackingURL(v))
 	if v.OriginalURL != "" {
 		p.OriginalTrackingUrl = new(v.OriginalURL)
@@ -77,23 +97,49 @@ func (s *Service) report(v *core.AppView, user string) (*yarnpb.ApplicationRepor
 	return p, nil
 }
 
+// Names for what a node label expression is without labels.
+const defaultPartition, noExpression = "<DEFAULT_PARTITION>", "<Not set>"
+
+// appLabel is an application's node label expression as reports name it: there are no labels, so it is empty or was not given.
+func appLabel(v *core.AppView) string {
+	if v.LabelGiven {
+		return defaultPartition
+	}
+	return noExpression
+}
+
+// noUsage is what those hear of an application's use who may not see it.
+func (s *Service) noUsage() *yarnpb.ApplicationResourceUsageReportProto {
+	none := wire.Resource(yarn.NewResource(-1, -1), s.Settings.Types)
+	return &yarnpb.ApplicationResourceUsageReportProto{NumUsedContainers: new(int32(-1)), NumReservedContainers: new(int32(-1)),
+		UsedResources: none, ReservedResources: none, NeededResources: none, MemorySeconds: new(int64(0)), VcoreSeconds: new(int64(0)),
+		PreemptedMemorySeconds: new(int64(0)), PreemptedVcoreSeconds: new(int64(0))}
+}
+
 // Diagnostics is what an application's report says about its state: while it waits, the
 // reason, in the scheduler's words.
 func Diagnostics(v *core.AppView) string {
 	if v.Diagnostics != "" || v.State.Final() {
 		return v.Diagnostics
 	}
-	if v.State == yarn.AppAccepted && len(v.Attempts) > 0 && v.Attempts[len(v.Attempts)-1].State == yarn.AttemptLaunched {
-		return "AM container is launched, waiting for AM container to Register with RM"
+	if v.State == yarn.AppAccepted && len(v.Attempts) > 0 {
+		return AttemptDiagnostics(v, &v.Attempts[len(v.Attempts)-1])
 	}
-	if v.Pending.Reason == scheduler.NotSkipped {
-		return ""
-	}
-	if v.State == yarn.AppAccepted {
-		return "The application waits: " + v.Pending.Reason.String() + "."
-	}
-	if n := v.Pending.Containers; v.State == yarn.AppRunning && n > 0 {
+	if n := v.Pending.Containers; v.State == yarn.AppRunning && n > 0 && v.Pending.Reason != scheduler.NotSkipped {
 		return fmt.Sprintf("The application waits for containers (%d): %s.", n, v.Pending.Reason)
+	}
+	return ""
+}
+
+// AttemptDiagnostics is what an attempt's report says about its state.
+func AttemptDiagnostics(v *core.AppView, t *core.AttemptView) string {
+	switch {
+	case t.Diagnostics != "":
+		return t.Diagnostics
+	case t.State == yarn.AttemptLaunched:
+		return "AM container is launched, waiting for AM container to Register with RM"
+	case t.State == yarn.AttemptScheduled && v.Pending.Reason != scheduler.NotSkipped:
+		return "The application waits: " + v.Pending.Reason.String() + "."
 	}
 	return ""
 }
@@ -108,8 +154,7 @@ func (s *Service) usage(v *core.AppView) *yarnpb.ApplicationResourceUsageReportP
 	if v.State.Final() {
 		running, reserved = -1, -1
 	}
-	view := s.Core.View()
-	queue, cluster := Shares(view, v)
+	queue, cluster := s.Shares(s.Core.View(), v)
 	return &yarnpb.ApplicationResourceUsageReportProto{
 		NumUsedContainers: new(running), NumReservedContainers: &reserved, UsedResources: wire.Resource(v.Used, types),
 		ReservedResources: wire.Resource(v.Pending.Held, types), NeededResources: wire.Resource(v.Used.Add(v.Pending.Resource), types),
@@ -118,27 +163,24 @@ func (s *Service) usage(v *core.AppView) *yarnpb.ApplicationResourceUsageReportP
 	}
 }
 
-// Shares is what an application uses of its queue's guarantee and of the cluster, in percent of memory.
-func Shares(view *core.View, v *core.AppView) (queue, cluster float32) {
-	percent := func(base int64) float32 {
-		if base <= 0 {
-			return 0
-		}
-		return float32(v.Used[yarn.Memory]) * 100 / float32(base)
+// Shares is what an application uses of its queue's guarantee and of the cluster, in percent.
+func (s *Service) Shares(view *core.View, v *core.AppView) (queue, cluster float32) {
+	percent := func(base yarn.Resource) float32 {
+		return float32(100 * s.Settings.Scheduler.Share(v.Used, base, view.Total))
 	}
 	for i := range view.Queues {
 		if view.Queues[i].Path == v.QueuePath {
-			queue = percent(view.Queues[i].Guaranteed[yarn.Memory])
+			queue = percent(view.Queues[i].Guaranteed)
 		}
 	}
-	return queue, percent(view.Total[yarn.Memory])
+	return queue, percent(view.Total)
 }
 
 func (s *Service) attemptReport(v *core.AppView, t *core.AttemptView) *yarnpb.ApplicationAttemptReportProto {
 	p := &yarnpb.ApplicationAttemptReportProto{
-		ApplicationAttemptId: wire.AttemptID(t.ID), Host: new(t.Host), RpcPort: new(t.RPCPort), Diagnostics: new(t.Diagnostics),
-		YarnApplicationAttemptState: yarnpb.YarnApplicationAttemptStateProto(t.State).Enum(), TrackingUrl: new(s.TrackingURL(v)),
-		OriginalTrackingUrl: new(t.TrackingURL), StartTime: new(t.Start), FinishTime: new(t.Finish),
+		ApplicationAttemptId: wire.AttemptID(t.ID), Host: new(t.Host), RpcPort: new(t.RPCPort), Diagnostics: new(AttemptDiagnostics(v, t)),
+		YarnApplicationAttemptState: yarnpb.YarnApplicationAttemptStateProto(t.State).Enum(), TrackingUrl: new(s.AttemptURL(v, t)),
+		OriginalTrackingUrl: new(OriginalURL(t)), StartTime: new(t.Start), FinishTime: new(t.Finish),
 	}
 	if t.AM != nil {
 		p.AmContainerId = wire.ContainerID(t.AM.ID)
@@ -150,7 +192,7 @@ func (s *Service) containerReport(k *core.ContainerView) *yarnpb.ContainerReport
 	exit := int32(yarn.ExitInvalid)
 	return &yarnpb.ContainerReportProto{
 		ContainerId: wire.ContainerID(k.ID), Resource: wire.Resource(k.Resource, s.Settings.Types), NodeId: wire.NodeID(k.Node),
-		Priority: wire.Priority(k.Key.Priority), CreationTime: new(k.Created), FinishTime: new(int64(0)), DiagnosticsInfo: new(""),
+		Priority: wire.Priority(k.Key.Priority), CreationTime: new(k.Created), FinishTime: new(int64(0)),
 		LogUrl:              new("http://" + k.NodeHTTP + "/node/containerlogs/" + k.ID.String() + "/" + k.User),
 		ContainerExitStatus: &exit, ContainerState: yarnpb.ContainerStateProto(k.State).Enum(), NodeHttpAddress: new("http://" + k.NodeHTTP),
 	}
@@ -286,10 +328,7 @@ func (s *Service) getQueueInfo(ctx context.Context, req *yarnpb.GetQueueInfoRequ
 func (s *Service) queueInfo(view *core.View, q *scheduler.QueueInfo, user string, apps, children, recursive bool) (*yarnpb.QueueInfoProto, error) {
 	fraction := func(ppm int64) *float32 { return new(float32(ppm) / scheduler.Million) }
 	state := yarnpb.QueueStateProto(yarnpb.QueueStateProto_value["Q_"+string(q.State)])
-	used := float32(0)
-	if g := q.Guaranteed[yarn.Memory]; g > 0 {
-		used = float32(q.Used[yarn.Memory]) / float32(g)
-	}
+	used := float32(s.Settings.Scheduler.ShareOf(q.Used, q.Guaranteed, view.Total))
 	types := s.Settings.Types
 	p := &yarnpb.QueueInfoProto{
 		QueueName: new(q.Config.Name), QueuePath: new(q.Path), Capacity: fraction(q.Config.Capacity), MaximumCapacity: fraction(q.Config.MaxCapacity),

@@ -18,7 +18,11 @@ func (s *Service) SignalAs(ctx context.Context, user string, v *core.AppView, id
 		return failure(err)
 	}
 	if !ok {
-		return rpc.Exception(rpc.ClassYarn, "Trying to signal an absent container %s", id)
+		return absentContainer(id)
 	}
 	return nil
+}
+
+func absentContainer(id yarn.ContainerID) error {
+	return rpc.Exception(rpc.ClassYarn, "Trying to signal an absent container %s", id)
 }

@@ -30,7 +30,7 @@ func Submission(cfg *scheduler.Config, most yarn.Resource, ctx *yarnpb.Applicati
 		Type: ctx.GetApplicationType(), Tags: ctx.GetApplicationTags(), Priority: ctx.GetPriority().GetPriority(),
 		MaxAttempts: int(ctx.GetMaxAppAttempts()), KeepContainers: ctx.GetKeepContainersAcrossApplicationAttempts(),
 		Unmanaged: ctx.GetUnmanagedAm(), FailureValidity: ctx.GetAttemptFailuresValidityInterval(),
-		NodeLabel: ctx.GetNodeLabelExpression(), Context: raw, SubmitTime: submitted,
+		NodeLabel: ctx.GetNodeLabelExpression(), LabelGiven: ctx.NodeLabelExpression != nil, Context: raw, SubmitTime: submitted,
 	}
 	for _, acl := range ctx.GetAmContainerSpec().GetApplication_ACLs() {
 		if acl.GetAccessType() == yarnpb.ApplicationAccessTypeProto_APPACCESS_VIEW_APP {

@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	yarnpb "heddle/hadoop-proto/yarn"
@@ -57,8 +58,8 @@ func (s *Service) SetPriorityAs(ctx context.Context, user string, v *core.AppVie
 	if err != nil {
 		return 0, failure(err)
 	}
-	if !known {
-		return 0, rpc.Exception(rpc.ClassYarn, "Application in %s state cannot update priority.", v.State)
+	if !known { // it has ended, and keeps what it had
+		return v.Priority, nil
 	}
 	s.Log.Info("application priority changed", "application", v.ID, "user", user, "priority", priority)
 	return priority, nil
@@ -89,6 +90,9 @@ func (s *Service) MoveAs(ctx context.Context, user string, v *core.AppView, queu
 		return denied("User %s does not have permission to submit %s to queue %s", user, v.ID, queue)
 	}
 	known, err := s.Core.Move(ctx, v.ID, path)
+	if errors.Is(err, scheduler.ErrNoMore) {
+		return denied("%v: %s", err, v.ID)
+	}
 	if err != nil {
 		return failure(err)
 	}
@@ -108,6 +112,10 @@ func (s *Service) updateApplicationTimeouts(ctx context.Context, req *yarnpb.Upd
 		return nil, rpc.Exception(rpc.ClassYarn, "At least one ApplicationTimeoutType should be configured for updating timeouts.")
 	}
 	resp := &yarnpb.UpdateApplicationTimeoutsResponseProto{}
+	if v.State.Final() { // nothing is left to change, which is no fault
+		resp.ApplicationTimeouts = req.GetApplicationTimeouts()
+		return resp, nil
+	}
 	for _, t := range req.GetApplicationTimeouts() {
 		at, err := s.SetTimeoutAs(ctx, user, v, t.GetExpireTime())
 		if err != nil {
@@ -133,7 +141,7 @@ func (s *Service) SetTimeoutAs(ctx context.Context, user string, v *core.AppView
 	if at <= now {
 		return 0, rpc.Exception(rpc.ClassYarn, "Expire time is less than current time, current-time=%s expire-time=%s", FormatExpiry(now), expire)
 	}
-	if _, most := s.lifetimes(v.QueuePath); most > 0 {
+	if _, most := s.Lifetimes(v.QueuePath); most > 0 {
 		at = min(at, v.SubmitTime+most)
 	}
 	known, err := s.Core.SetExpiry(ctx, v.ID, at)
@@ -185,8 +193,8 @@ func (s *Service) Largest(path string) yarn.Resource {
 	return s.Settings.Scheduler.Largest(s.queue(path))
 }
 
-// lifetimes are a leaf's default and maximum application lifetime in ms, its own or inherited; 0 is none.
-func (s *Service) lifetimes(path string) (def, most int64) {
+// Lifetimes are a leaf's default and maximum application lifetime in ms, its own or inherited; 0 is none.
+func (s *Service) Lifetimes(path string) (def, most int64) {
 	for ; path != ""; path = parent(path) {
 		q := s.queue(path)
 		if q == nil {
@@ -208,7 +216,7 @@ func (s *Service) lifetimes(path string) (def, most int64) {
 // lifetime gives a submission the end that it asked for (seconds, from its context), within what
 // its queue allows (Hadoop's checkAndGetApplicationLifetime).
 func (s *Service) lifetime(sub *core.Submission, path string) {
-	def, most := s.lifetimes(path)
+	def, most := s.Lifetimes(path)
 	asked := sub.Expires - sub.SubmitTime
 	if sub.Expires <= 0 {
 		asked = def

@@ -46,18 +46,20 @@ func (a appInfo) append(e *encoder) {
 	e.str("applicationType", a.Type)
 	e.str("applicationTags", strings.Join(a.Tags, ","))
 	e.int("priority", int64(a.Priority))
-	e.int("startedTime", a.Start)
-	e.int("launchTime", a.Launch)
-	e.int("finishedTime", a.Finish)
-	e.int("elapsedTime", a.elapsed())
+	e.int("startedTime", a.unveiled(a.Start))
+	e.int("launchTime", a.unveiled(a.Launch))
+	e.int("finishedTime", a.unveiled(a.Finish))
+	e.int("elapsedTime", a.unveiled(a.elapsed()))
 	a.master(e)
 	a.used(e)
-	e.str("logAggregationStatus", logStates[a.LogState])
-	e.bool("unmanagedApplication", a.Unmanaged)
-	if a.NodeLabel != "" && !a.hide.appLabel {
-		e.str("appNodeLabelExpression", a.NodeLabel)
+	if !a.Veiled {
+		e.str("logAggregationStatus", logStates[a.LogState])
 	}
-	if !a.hide.amLabel {
+	e.bool("unmanagedApplication", a.Unmanaged)
+	if a.LabelGiven && !a.hide.appLabel {
+		e.str("appNodeLabelExpression", "")
+	}
+	if !a.Unmanaged && !a.hide.amLabel {
 		e.str("amNodeLabelExpression", "")
 	}
 	if a.Finish == 0 && !a.hide.resources {
@@ -80,6 +82,14 @@ func (a appInfo) append(e *encoder) {
 	e.end()
 }
 
+// unveiled is n, or 0 to those who may not see the application's details.
+func (a appInfo) unveiled(n int64) int64 {
+	if a.Veiled {
+		return 0
+	}
+	return n
+}
+
 func (a appInfo) elapsed() int64 {
 	if a.Finish > 0 {
 		return a.Finish - a.Start
@@ -88,7 +98,7 @@ func (a appInfo) elapsed() int64 {
 }
 
 func (a appInfo) tracking(e *encoder) {
-	if a.State < yarn.AppRunning || len(a.Attempts) == 0 {
+	if a.State != yarn.AppRunning && !a.State.Final() {
 		e.str("trackingUI", "UNASSIGNED")
 		return
 	}
@@ -97,7 +107,9 @@ func (a appInfo) tracking(e *encoder) {
 		ui = "History"
 	}
 	e.str("trackingUI", ui)
-	e.str("trackingUrl", a.web.service.TrackingURL(a.AppView))
+	if !a.Veiled {
+		e.str("trackingUrl", a.web.service.TrackingURL(a.AppView))
+	}
 }
 
 // master is where the AM runs.
@@ -120,13 +132,16 @@ func (a appInfo) used(e *encoder) {
 	if a.Finish > 0 {
 		used, held, running = yarn.NewResource(-1, -1), yarn.NewResource(-1, -1), -1
 	}
+	memory, cores := a.Seconds(a.nowMS)
+	queue, cluster := a.web.service.Shares(a.view, a.AppView)
+	if a.Veiled {
+		used, held, running, memory, cores, queue, cluster = yarn.Resource{}, yarn.Resource{}, 0, 0, 0, 0, 0
+	}
 	e.int("allocatedMB", used[yarn.Memory])
 	e.int("allocatedVCores", used[yarn.VCores])
 	e.int("reservedMB", held[yarn.Memory])
 	e.int("reservedVCores", held[yarn.VCores])
 	e.int("runningContainers", running)
-	memory, cores := a.Seconds(a.nowMS)
-	queue, cluster := service.Shares(a.view, a.AppView)
 	e.int("memorySeconds", memory)
 	e.int("vcoreSeconds", cores)
 	e.float("queueUsagePercentage", queue)

@@ -74,7 +74,7 @@ func submissionContext(t *hadoophttp.Tree) (*yarnpb.ApplicationSubmissionContext
 		UnmanagedAm: x.truth(t, "unmanaged-AM"), MaxAppAttempts: x.integer32(t, "max-app-attempts"), ApplicationType: text(t, "application-type"),
 		KeepContainersAcrossApplicationAttempts: x.truth(t, "keep-containers-across-application-attempts"),
 		AttemptFailuresValidityInterval:         x.integer(t, "attempt-failures-validity-interval", -1, math.MaxInt64),
-		NodeLabelExpression:                     text(t, "app-node-label-expression"),
+		NodeLabelExpression:                     new(t.Text("app-node-label-expression")),
 		Resource:                                x.resource(t.Get("resource")),
 		AmContainerSpec:                         x.launchContext(t.Get("am-container-spec")),
 		LogAggregationContext:                   x.logContext(t.Get("log-aggregation-context")),
@@ -83,7 +83,7 @@ func submissionContext(t *hadoophttp.Tree) (*yarnpb.ApplicationSubmissionContext
 		p.Priority = wire.Priority(*n)
 	}
 	for _, tag := range t.Get("application-tags").List("tag") {
-		p.ApplicationTags = append(p.ApplicationTags, tag.Value)
+		p.ApplicationTags = append(p.ApplicationTags, strings.ToLower(tag.Value)) // as Java's clients do
 	}
 	if l := t.Text("am-container-node-label-expression"); l != "" {
 		p.AmContainerResourceRequest = []*yarnpb.ResourceRequestProto{{ResourceName: new("*"), NumContainers: new(int32(1)), RelaxLocality: new(true), Capability: p.Resource, NodeLabelExpression: &l}}

@@ -40,9 +40,10 @@ func parseFilter(q url.Values) (filter, error) {
 		}
 	}
 	for _, x := range []struct {
-		key, named string
+		key, wrong string
 		from, to   *int64
-	}{{"startedTime", "startTime", &f.startFrom, &f.startTo}, {"finishedTime", "finishTime", &f.finishFrom, &f.finishTo}} {
+	}{{"startedTime", "startedTimeEnd must be greater than startTimeBegin", &f.startFrom, &f.startTo},
+		{"finishedTime", "finishTimeEnd must be greater than finishTimeBegin", &f.finishFrom, &f.finishTo}} {
 		if err := span(q, x.key+"Begin", x.from); err != nil {
 			return f, err
 		}
@@ -50,7 +51,7 @@ func parseFilter(q url.Values) (filter, error) {
 			return f, err
 		}
 		if *x.from > *x.to {
-			return f, hadoophttp.BadRequest("%sEnd must be greater than %sBegin", x.key, x.named)
+			return f, hadoophttp.BadRequest("%s", x.wrong)
 		}
 	}
 	if text := q.Get("limit"); text != "" {

@@ -23,7 +23,7 @@ func (w *Web) beans() *hadoophttp.Beans {
 			"CapabilityMB": t.total[yarn.Memory], "CapabilityVirtualCores": t.total[yarn.VCores]}
 	})
 	b.Register("Hadoop:service=ResourceManager,name=RMInfo", "RMInfo", func() hadoophttp.Attributes {
-		return hadoophttp.Attributes{"State": "ACTIVE", "HostAndPort": w.service.Settings.WebPublic, "SecurityEnabled": false}
+		return hadoophttp.Attributes{"State": "active", "HostAndPort": w.service.Settings.WebPublic, "SecurityEnabled": false}
 	})
 	b.Register("Hadoop:service=ResourceManager,name=RMNMInfo", "heddle.resourcemanager.RMNMInfo", func() hadoophttp.Attributes {
 		return hadoophttp.Attributes{"LiveNodeManagers": w.liveNodes()}

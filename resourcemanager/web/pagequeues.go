@@ -27,9 +27,10 @@ func (w *Web) queueRows(v *core.View) []queueRow {
 	out := make([]queueRow, len(v.Queues))
 	for i, q := range v.Queues {
 		own := q.AbsCapacity / 1000
-		used := min(1000, int64(w.usedOf(q.Used, v.Total)*10))
+		ofQueue, ofCluster := w.usedOf(&q, v.Total)
+		used := min(1000, int64(ofCluster*10))
 		out[i] = queueRow{QueueInfo: q, Depth: min(4, strings.Count(q.Path, ".")), Own: own, Most: q.AbsMax / 1000, Used: min(used, own), Lent: max(0, used-own),
-			UsedText: strconv.FormatFloat(w.usedOf(q.Used, q.Guaranteed), 'f', 0, 64) + " % of its share"}
+			UsedText: strconv.FormatFloat(ofQueue, 'f', 0, 64) + " % of its share"}
 	}
 	return out
 }

@@ -137,8 +137,8 @@ func (w *Web) overviewPage(r *http.Request) (pages.Page, error) {
 		}
 	}
 	d := overviewData{None: v.Nodes.Len() == 0, Queues: w.queueRows(v), Cards: append([]card{
-		{Figure: pages.Count(t.runningApps), Text: "applications running", Path: pathApps + "/RUNNING"},
-		{Figure: pages.Count(t.pendingApps), Text: "waiting", Path: pathApps + "/" + waitingStates},
+		{Figure: pages.Count(t.apps[yarn.AppRunning]), Text: "applications running", Path: pathApps + "/RUNNING"},
+		{Figure: pages.Count(t.apps[yarn.AppAccepted] + t.apps[yarn.AppSubmitted] + t.apps[yarn.AppNewSaving] + t.apps[yarn.AppNew]), Text: "waiting", Path: pathApps + "/" + waitingStates},
 		{Figure: pages.Count(ended), Text: "ended", Path: pathApps + "/FINISHED,FAILED,KILLED"},
 		{Figure: pages.Count(int(t.containers)), Text: "containers, " + pages.Count(int(t.pendingContainers)) + " more wanted"},
 		nodes}, w.shares(t.used, t.total)...)}

@@ -38,7 +38,7 @@ func (w *Web) queueBeans(add func(name, modelerType string, a hadoophttp.Attribu
 		p := maps.Clone(a)
 		p["tag.Partition"] = ""
 		add(beanPrefix+partition, partition, p)
-		maps.Copy(a, w.capacityBean(q))
+		maps.Copy(a, w.capacityBean(q, v.Total))
 		add(beanPrefix+"QueueMetrics"+path, "QueueMetrics"+path, a)
 		for _, u := range q.Users {
 			if users {
@@ -50,7 +50,7 @@ func (w *Web) queueBeans(add func(name, modelerType string, a hadoophttp.Attribu
 	}
 }
 
-// appCounts are the applications of a queue that are remembered, by state, those without a
+// appCounts are the applications of a queue that are remembered, by state (a starting AM counts as running), those without a
 // container for their AM apart, and the running ones by how long they run.
 type appCounts struct {
 	states, unmanaged map[yarn.AppState]int64
@@ -71,11 +71,15 @@ func countApps(v *core.View, now time.Time) map[string]*appCounts {
 		if c == nil {
 			continue
 		}
-		c.states[a.State]++
-		if a.Unmanaged {
-			c.unmanaged[a.State]++
+		state := a.State
+		if a.AtWork() {
+			state = yarn.AppRunning
 		}
-		if a.State == yarn.AppRunning {
+		c.states[state]++
+		if a.Unmanaged {
+			c.unmanaged[state]++
+		}
+		if state == yarn.AppRunning {
 			c.running[runningClass((now.UnixMilli()-a.Start)/60_000)]++
 		}
 	}
@@ -133,11 +137,12 @@ func (w *Web) queueBean(q *scheduler.QueueInfo, c *appCounts) hadoophttp.Attribu
 }
 
 // capacityBean is what the capacity scheduler adds to a queue's metrics.
-func (w *Web) capacityBean(q *scheduler.QueueInfo) hadoophttp.Attributes {
+func (w *Web) capacityBean(q *scheduler.QueueInfo, total yarn.Resource) hadoophttp.Attributes {
+	used, absolute := w.usedOf(q, total)
 	return hadoophttp.Attributes{
 		"GuaranteedMB": q.Guaranteed[yarn.Memory], "GuaranteedVCores": q.Guaranteed[yarn.VCores], "MaxCapacityMB": q.Maximum[yarn.Memory],
-		"MaxCapacityVCores": q.Maximum[yarn.VCores], "UsedCapacity": w.usedOf(q.Used, q.Guaranteed) / 100, "GuaranteedCapacity": pct(q.Config.Capacity) / 100,
-		"AbsoluteUsedCapacity": w.usedOf(q.Used, w.view().Total) / 100, "GuaranteedAbsoluteCapacity": pct(q.AbsCapacity) / 100, "MaxCapacity": pct(q.Config.MaxCapacity) / 100,
+		"MaxCapacityVCores": q.Maximum[yarn.VCores], "UsedCapacity": used / 100, "GuaranteedCapacity": pct(q.Config.Capacity) / 100,
+		"AbsoluteUsedCapacity": absolute / 100, "GuaranteedAbsoluteCapacity": pct(q.AbsCapacity) / 100, "MaxCapacity": pct(q.Config.MaxCapacity) / 100,
 		"MaxAbsoluteCapacity": pct(q.AbsMax) / 100, "AMResourceLimitMB": q.AMLimit[yarn.Memory], "AMResourceLimitVCores": q.AMLimit[yarn.VCores],
 		"UsedAMResourceMB": q.AMUsed[yarn.Memory], "UsedAMResourceVCores": q.AMUsed[yarn.VCores],
 	}

@@ -21,18 +21,10 @@ func (w *Web) scheduler(*http.Request) (string, any, error) {
 
 func pct(ppm int64) float64 { return float64(ppm) / 10000 }
 
-// usedOf is what a queue uses of base, in percent of the type that is used most.
-func (w *Web) usedOf(used, base yarn.Resource) float64 {
-	var most float64
-	for i := range w.service.Settings.Types.Len() {
-		if w.service.Settings.Scheduler.Calculator == scheduler.MemoryOnly && i > 0 {
-			break
-		}
-		if base[i] > 0 {
-			most = max(most, float64(used[i])*100/float64(base[i]))
-		}
-	}
-	return most
+// usedOf is what a queue uses of its guarantee and of the cluster, in percent.
+func (w *Web) usedOf(q *scheduler.QueueInfo, total yarn.Resource) (ofQueue, ofCluster float64) {
+	s := &w.service.Settings.Scheduler
+	return 100 * s.ShareOf(q.Used, q.Guaranteed, total), 100 * s.Share(q.Used, total, total)
 }
 
 // queue is one queue with all below it. Java shows less of root than of other queues.
@@ -69,10 +61,11 @@ func (w *Web) queue(v *core.View, q *scheduler.QueueInfo) map[string]any {
 
 // capacity is a queue's shares of the default partition, the only one.
 func (w *Web) capacity(v *core.View, q *scheduler.QueueInfo) map[string]any {
+	used, absolute := w.usedOf(q, v.Total)
 	return map[string]any{
 		"partitionName": "", "queueCapacityVectorInfo": w.vector(q.Config.Capacity),
-		"capacity": pct(q.Config.Capacity), "usedCapacity": w.usedOf(q.Used, q.Guaranteed), "maxCapacity": pct(q.Config.MaxCapacity),
-		"absoluteCapacity": pct(q.AbsCapacity), "absoluteUsedCapacity": w.usedOf(q.Used, v.Total), "absoluteMaxCapacity": pct(q.AbsMax),
+		"capacity": pct(q.Config.Capacity), "usedCapacity": used, "maxCapacity": pct(q.Config.MaxCapacity),
+		"absoluteCapacity": pct(q.AbsCapacity), "absoluteUsedCapacity": absolute, "absoluteMaxCapacity": pct(q.AbsMax),
 		"maxAMLimitPercentage": pct(q.Config.MaxAMShare), "weight": -1.0, "normalizedWeight": 0.0,
 		"configuredMinResource": w.resource(yarn.Resource{}), "configuredMaxResource": w.resource(yarn.Resource{}),
 		"effectiveMinResource": w.resource(q.Guaranteed), "effectiveMaxResource": w.resource(q.Maximum),
@@ -122,6 +115,12 @@ func (w *Web) leaf(m map[string]any, q *scheduler.QueueInfo) {
 	m["AMResourceLimit"], m["usedAMResource"], m["userAMResourceLimit"] = w.resource(q.AMLimit), w.resource(q.AMUsed), w.resource(q.UserAMLimit)
 	m["preemptionDisabled"], m["intraQueuePreemptionDisabled"], m["defaultPriority"], m["isAutoCreatedLeafQueue"] = true, true, q.Config.DefaultPriority, false
 	m["maxApplicationLifetime"], m["defaultApplicationLifetime"] = -1, -1
+	if def, most := w.service.Lifetimes(q.Path); def > 0 {
+		m["defaultApplicationLifetime"] = def / 1000
+		if most > 0 {
+			m["maxApplicationLifetime"] = most / 1000
+		}
+	}
 	users := []any{}
 	for _, u := range q.Users {
 		users = append(users, map[string]any{"username": u.Name, "resourcesUsed": w.resource(u.Used), "AMResourceUsed": w.resource(u.AMUsed),

@@ -7,6 +7,7 @@ import (
 	hadoophttp "heddle/hadoop/http"
 	"heddle/hadoop/rpc"
 	"heddle/resourcemanager/core"
+	"heddle/resourcemanager/service"
 	"heddle/yarn"
 )
 
@@ -135,13 +136,10 @@ func (w *Web) attempt(r *http.Request) (string, any, error) {
 	if err != nil {
 		return "", nil, err
 	}
-	out := attemptInfo{ID: t.ID.String(), Host: t.Host, Port: t.RPCPort, Tracking: w.service.TrackingURL(v), Original: t.TrackingURL,
-		Diagnostics: t.Diagnostics, State: t.State.String(), Started: t.Start, Finished: t.Finish}
+	out := attemptInfo{ID: t.ID.String(), Host: t.Host, Port: t.RPCPort, Tracking: w.service.AttemptURL(v, t), Original: service.OriginalURL(t),
+		Diagnostics: service.AttemptDiagnostics(v, t), State: t.State.String(), Started: t.Start, Finished: t.Finish}
 	if t.AM != nil {
 		out.Container = t.AM.ID.String()
-	}
-	if out.Original == "" {
-		out.Original = "N/A"
 	}
 	return "appAttempt", out, nil
 }

@@ -33,7 +33,7 @@ func (w *Web) refusals(mux *hadoophttp.Mux, base string) {
 		"GET /scheduler-conf/format":  "Scheduler Configuration format only supported by MutableConfScheduler",
 		"GET /scheduler-conf/version": "Configuration Version only supported by MutableConfScheduler.",
 	} {
-		route(mux, base, path, w.readers(badRequest(text)))
+		route(mux, base, path, w.adminReaders(badRequest(text)))
 	}
 	reservations := hadoophttp.BadRequest("Reservation is not enabled. Please enable & try again")
 	for _, call := range []string{"new-reservation", "submit", "update", "delete"} {
@@ -44,6 +44,18 @@ func (w *Web) refusals(mux *hadoophttp.Mux, base string) {
 	labels.Message = "java.io.IOException: Node-label-based scheduling is disabled. Please check yarn.node-labels.enabled"
 	for _, path := range []string{"POST /add-node-labels", "POST /remove-node-labels", "POST /replace-node-to-labels", "POST /nodes/{id}/replace-labels"} {
 		route(mux, base, path, w.admin(func(string, *http.Request) (reply, error) { return reply{}, labels }))
+	}
+}
+
+// adminReaders answers an administrator's GET with err.
+func (w *Web) adminReaders(err error) http.HandlerFunc {
+	answer := w.readers(err)
+	return func(rw http.ResponseWriter, r *http.Request) {
+		if w.service.Access.Enabled && !w.administers(r) {
+			fail(rw, r, hadoophttp.Forbidden("Only admins can carry out this operation."))
+			return
+		}
+		answer(rw, r)
 	}
 }
 

@@ -93,6 +93,12 @@ func (w *Web) totals(v *core.View) totals {
 	t := totals{apps: map[yarn.AppState]int{}, nodes: map[yarn.NodeState]int{}, total: v.Total, used: v.Used}
 	for _, a := range v.Apps.All() {
 		t.apps[a.State]++
+		switch {
+		case a.AtWork():
+			t.runningApps++
+		case !a.State.Final():
+			t.pendingApps++
+		}
 	}
 	for _, n := range v.Nodes.All() {
 		t.nodes[n.State]++
@@ -106,8 +112,6 @@ func (w *Web) totals(v *core.View) totals {
 	t.containers, t.pendingContainers, t.pending = root.Containers, root.PendingContainers, root.Pending
 	t.reservedContainers, t.reserved = root.ReservedContainers, root.Reserved
 	t.submitted = int(v.Counts.AppsSubmitted)
-	t.runningApps = t.apps[yarn.AppRunning]
-	t.pendingApps = t.apps[yarn.AppAccepted] + t.apps[yarn.AppSubmitted] + t.apps[yarn.AppNewSaving] + t.apps[yarn.AppNew]
 	return t
 }
 

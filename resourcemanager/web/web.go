@@ -94,6 +94,7 @@ func (w *Web) seen(r *http.Request) (func(*core.AppView) *core.AppView, error) {
 			return v
 		}
 		veiled := *v
+		veiled.Veiled = true
 		veiled.Diagnostics, veiled.OriginalURL, veiled.Host, veiled.RPCPort, veiled.AM, veiled.Attempts = "", "", "N/A", -1, nil, nil
 		veiled.Pending = scheduler.Pending{}
 		return &veiled
@@ -132,6 +133,9 @@ func (w *Web) administers(r *http.Request) bool {
 }
 
 func badID(id string) error {
+	if strings.HasPrefix(id, "application_") {
+		return hadoophttp.IllegalArgument("Invalid ApplicationId: %s", id)
+	}
 	return hadoophttp.IllegalArgument("Invalid ApplicationId prefix: %s. The valid ApplicationId should start with prefix application", id)
 }
 

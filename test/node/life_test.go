@@ -58,7 +58,7 @@ func TestExitCodesAndDiagnosticsAreHadoops(t *testing.T) {
 	failed := am.Start(t, Launch{Commands: []string{"{ echo the reason 1>&2; exit 3; }", "2><LOG_DIR>/stderr"}})
 	s := am.Done(t, failed)
 	for _, want := range []string{"Exception from container-launch.\nContainer id: " + failed.String() + "\nExit code: 3\n",
-		"Container exited with a non-zero exit code 3. Error file: prelaunch.err.\n", "Last 4096 bytes of stderr :\nthe reason\n"} {
+		"Container exited with a non-zero exit code 3. Error file: prelaunch.err.\nLast 4096 bytes of prelaunch.err :\nLast 4096 bytes of stderr :\nthe reason\n"} {
 		if !strings.Contains(s.GetDiagnostics(), want) {
 			t.Errorf("the diagnostics lack %q:\n%s", want, s.GetDiagnostics())
 		}

@@ -60,12 +60,18 @@ func NodeFile(n yarn.NodeID) string { return n.Host + "_" + strconv.Itoa(int(n.P
 type Entry struct {
 	Container string
 	Node      string // as the file name has it, host_port, or host:port where the log is local
-	Kind      string // AGGREGATED or LOCAL
+	Kind      string // Aggregated or Local
 	Name      string
 	Size      int64
 	Modified  time.Time
 	Running   bool // adds the notice that more may come
 }
+
+// Kinds of entries.
+const (
+	Aggregated = "AGGREGATED"
+	Local      = "LOCAL"
+)
 
 // TimeForm is java.util.Date's text with a numeric zone, as LogsCLI shows it.
 const TimeForm = "Mon Jan 02 15:04:05 -0700 2006"
@@ -79,7 +85,10 @@ func WriteText(w io.Writer, e Entry, body io.Reader) error {
 	if _, err := io.Copy(b, body); err != nil {
 		return err
 	}
-	fmt.Fprintf(b, "\nEnd of LogType:%s", e.Name)
+	if e.Kind != Local { // as Hadoop: a NodeManager writes its own logs' frame right behind them
+		fmt.Fprintln(b)
+	}
+	fmt.Fprintf(b, "End of LogType:%s", e.Name)
 	if e.Running {
 		fmt.Fprintf(b, ".This log file belongs to a running container (%s) and so may not be complete.", e.Container)
 	}

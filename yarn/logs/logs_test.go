@@ -234,7 +234,7 @@ func TestLayoutIsHadoops(t *testing.T) {
 
 func TestTextHasTheFrameOfYarnLogs(t *testing.T) {
 	var out bytes.Buffer
-	e := Entry{Container: "container_1", Node: "h_1", Kind: "LOCAL", Name: "stdout", Size: 3}
+	e := Entry{Container: "container_1", Node: "h_1", Kind: Aggregated, Name: "stdout", Size: 3}
 	if err := WriteText(&out, e, strings.NewReader("abc")); err != nil {
 		t.Fatal(err)
 	}
@@ -245,5 +245,9 @@ func TestTextHasTheFrameOfYarnLogs(t *testing.T) {
 	}
 	if lines[0] != "Container: container_1 on h_1" || lines[7] != "abc" || lines[8] != "End of LogType:stdout" {
 		t.Errorf("%q", lines)
+	}
+	e.Kind, e.Running = Local, true
+	if err := WriteText(&out, e, strings.NewReader("abc\n")); err != nil || !strings.Contains(out.String(), "LogContents:\nabc\nEnd of LogType:stdout.This log file") {
+		t.Errorf("%q, %v", out.String(), err)
 	}
 }

@@ -103,7 +103,7 @@ func (r *logRun) liveContainer(ctx context.Context, c *yarnpb.ContainerReportPro
 		return fmt.Errorf("listing the logs of %s: %w", id, err)
 	}
 	for _, k := range kinds {
-		if k.Kind != "LOCAL" { // what was uploaded already is shown from there
+		if k.Kind != logs.Local { // what was uploaded already is shown from there
 			continue
 		}
 		for _, f := range k.Files {
@@ -255,7 +255,7 @@ func (s *storedLogs) containerFiles(r *logs.Reader, id string, info fs.Info) err
 		if err != nil {
 			return err
 		}
-		e := logs.Entry{Container: id, Node: info.Name(), Kind: "AGGREGATED", Name: f.Name, Size: f.Size, Modified: info.ModTime}
+		e := logs.Entry{Container: id, Node: info.Name(), Kind: logs.Aggregated, Name: f.Name, Size: f.Size, Modified: info.ModTime}
 		if err := s.showFile(&logFile{Entry: e, read: func() (io.ReadCloser, error) { return io.NopCloser(f.Body), nil }}); err != nil {
 			return err
 		}
