@@ -32,17 +32,17 @@ func TestAdministration(t *testing.T) {
 		"refreshNodes":                        {&adminpb.RefreshNodesRequestProto{}, &adminpb.RefreshNodesResponseProto{}},
 		"refreshSuperUserGroupsConfiguration": {&adminpb.RefreshSuperUserGroupsConfigurationRequestProto{}, &adminpb.RefreshSuperUserGroupsConfigurationResponseProto{}},
 		"refreshAdminAcls":                    {&adminpb.RefreshAdminAclsRequestProto{}, &adminpb.RefreshAdminAclsResponseProto{}},
-		"refreshServiceAcls":                  {&adminpb.RefreshServiceAclsRequestProto{}, &adminpb.RefreshServiceAclsResponseProto{}},
 		"refreshClusterMaxPriority":           {&adminpb.RefreshClusterMaxPriorityRequestProto{}, &adminpb.RefreshClusterMaxPriorityResponseProto{}},
 		"updateNodeResource":                  {&adminpb.UpdateNodeResourceRequestProto{}, &adminpb.UpdateNodeResourceResponseProto{}},
 		"refreshNodesResources":               {&adminpb.RefreshNodesResourcesRequestProto{}, &adminpb.RefreshNodesResourcesResponseProto{}},
 		"checkForDecommissioningNodes":        {&adminpb.CheckForDecommissioningNodesRequestProto{}, &adminpb.CheckForDecommissioningNodesResponseProto{}},
 		"addToClusterNodeLabels":              {&adminpb.AddToClusterNodeLabelsRequestProto{}, &adminpb.AddToClusterNodeLabelsResponseProto{}},
 		"refreshUserToGroupsMappings":         {&adminpb.RefreshUserToGroupsMappingsRequestProto{}, &adminpb.RefreshUserToGroupsMappingsResponseProto{}},
-		"getGroupsForUser":                    {&adminpb.GetGroupsForUserRequestProto{User: new("bob")}, &adminpb.GetGroupsForUserResponseProto{}},
 	} {
 		r.admin("bob").refused(method, m.req, m.resp, classYarn, "User bob doesn't have permission to call '"+method+"'")
 	}
+	r.admin("bob").refused("getGroupsForUser", &adminpb.GetGroupsForUserRequestProto{User: new("bob")}, &adminpb.GetGroupsForUserResponseProto{}, "java.io.IOException",
+		"User bob doesn't have permission to call 'getGroupsForUser'")
 	admin := r.admin("admin")
 	call[adminpb.RefreshNodesResponseProto](admin, "refreshNodes", &adminpb.RefreshNodesRequestProto{})
 	call[adminpb.RefreshUserToGroupsMappingsResponseProto](admin, "refreshUserToGroupsMappings", &adminpb.RefreshUserToGroupsMappingsRequestProto{})

@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"errors"
 
 	adminpb "heddle/hadoop-proto/admin"
 	"heddle/hadoop/rpc"
@@ -42,6 +43,15 @@ func (s *Service) administrator(ctx context.Context, what string) error {
 	}
 	s.Log.Info("administration", "user", user, "operation", what)
 	return nil
+}
+
+// failureText is what an exception says.
+func failureText(err error) string {
+	var e *rpc.Error
+	if errors.As(err, &e) {
+		return e.Message
+	}
+	return err.Error()
 }
 
 // ioFailure is how Java's AdminService wraps an IOException.
@@ -103,11 +113,14 @@ func (s *Service) refreshAdminACLs(ctx context.Context, _ *adminpb.RefreshAdminA
 }
 
 func (s *Service) refreshServiceACLs(ctx context.Context, _ *adminpb.RefreshServiceAclsRequestProto) (*adminpb.RefreshServiceAclsResponseProto, error) {
-	fresh, err := s.reread()
-	if err != nil {
-		return nil, err
+	if on, err := s.Settings.Conf.Bool("hadoop.security.authorization", false); err != nil || !on { // Hadoop looks at that first
+		return nil, ioFailure("%v", errors.Join(err, errors.New("Service Authorization (hadoop.security.authorization) not enabled.")))
 	}
 	if err := s.administrator(ctx, "refreshServiceAcls"); err != nil {
+		return nil, err
+	}
+	fresh, err := s.reread()
+	if err != nil {
 		return nil, err
 	}
 	if err := s.RefreshServiceACLs(fresh.Conf); err != nil {
@@ -137,8 +150,8 @@ func (s *Service) refreshUserToGroupsMappings(ctx context.Context, _ *adminpb.Re
 }
 
 func (s *Service) getGroupsForUser(ctx context.Context, req *adminpb.GetGroupsForUserRequestProto) (*adminpb.GetGroupsForUserResponseProto, error) {
-	if err := s.administrator(ctx, "getGroupsForUser"); err != nil {
-		return nil, err
+	if err := s.administrator(ctx, "getGroupsForUser"); err != nil { // the one call that may only throw IOExceptions
+		return nil, rpc.Exception("java.io.IOException", "%s: %s", rpc.ClassYarn, failureText(err))
 	}
 	return &adminpb.GetGroupsForUserResponseProto{Groups: s.Access.Groups(req.GetUser())}, nil
 }

@@ -16,6 +16,9 @@ import (
 // expiryLayout is how application time-outs are written (yyyy-MM-dd'T'HH:mm:ss.SSSZ).
 const expiryLayout = "2006-01-02T15:04:05.000-0700"
 
+// JavaAccessControl is the class that Hadoop names where an application may not be moved to a queue.
+const JavaAccessControl = "java.security.AccessControlException"
+
 // modifiable checks that user may change an application that has not ended.
 func (s *Service) modifiable(v *core.AppView, user string) error {
 	if !s.Access.Modify(v, user) {
@@ -87,7 +90,7 @@ func (s *Service) MoveAs(ctx context.Context, user string, v *core.AppView, queu
 		return rpc.Exception(rpc.ClassYarn, "Failed to move %s to %s: %v", v.ID, queue, err)
 	}
 	if !s.Access.SubmitTo(path, user) {
-		return denied("User %s does not have permission to submit %s to queue %s", user, v.ID, queue)
+		return rpc.Exception(rpc.ClassYarn, "%s: User %s cannot submit applications to target queue or the target queue doesn't exist: %s while moving %s", JavaAccessControl, user, queue, v.ID)
 	}
 	known, err := s.Core.Move(ctx, v.ID, path)
 	if errors.Is(err, scheduler.ErrNoMore) {

@@ -207,7 +207,7 @@ func (w *Web) containerOf(r *http.Request) (string, any, error) {
 	}
 	id, err := yarn.ParseContainerID(r.PathValue("container"))
 	if err != nil {
-		return "", nil, hadoophttp.IllegalArgument("Invalid ContainerId: %s", r.PathValue("container"))
+		return "", nil, hadoophttp.IllegalArgument("%s", badContainer(r.PathValue("container")))
 	}
 	if id.Attempt != t.ID {
 		return "", nil, hadoophttp.NotFound("appAttemptId and containerId don't match")

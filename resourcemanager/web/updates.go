@@ -9,6 +9,7 @@ import (
 	hadoophttp "heddle/hadoop/http"
 	"heddle/hadoop/rpc"
 	"heddle/resourcemanager/core"
+	"heddle/resourcemanager/service"
 	"heddle/yarn"
 )
 
@@ -91,7 +92,7 @@ func refused(err error, denied, state string) error {
 	}
 	text := e.Message
 	switch {
-	case e.Class == rpc.ClassAccessControl, strings.HasPrefix(text, rpc.ClassAccessControl):
+	case e.Class == rpc.ClassAccessControl, strings.HasPrefix(text, rpc.ClassAccessControl), strings.HasPrefix(text, service.JavaAccessControl):
 		return &words{http.StatusForbidden, denied}
 	case state != "" && strings.HasPrefix(text, state):
 		return &words{http.StatusBadRequest, text}
@@ -344,7 +345,7 @@ func (w *Web) signal(who string, r *http.Request) (reply, error) {
 	}
 	id, err := yarn.ParseContainerID(r.PathValue("id"))
 	if err != nil {
-		return reply{}, &words{http.StatusInternalServerError, err.Error()}
+		return reply{}, &words{http.StatusInternalServerError, badContainer(r.PathValue("id"))}
 	}
 	v, found := w.view().Apps.Get(id.Attempt.Application)
 	if !found {

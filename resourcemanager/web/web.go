@@ -139,6 +139,13 @@ func badID(id string) error {
 	return hadoophttp.IllegalArgument("Invalid ApplicationId prefix: %s. The valid ApplicationId should start with prefix application", id)
 }
 
+func badContainer(id string) string {
+	if strings.HasPrefix(id, "container_") {
+		return "Invalid ContainerId: " + id
+	}
+	return "Invalid ContainerId prefix: " + id
+}
+
 func (w *Web) info(*http.Request) (string, any, error) {
 	s := w.service
 	const hadoops = "org.apache.hadoop.yarn.server.resourcemanager.recovery."

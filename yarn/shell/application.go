@@ -283,6 +283,10 @@ func (s *Shell) Container(ctx context.Context, arg string) error {
 	t.line("\tHost : %s", wire.NodeIDFrom(c.GetNodeId()))
 	t.line("\tNodeHttpAddress : %s", orNull(c.GetNodeHttpAddress()))
 	t.line("\tExposedPorts : %s", c.GetExposedPorts())
-	t.line("\tDiagnostics : %s", c.GetDiagnosticsInfo())
+	diagnostics := "null" // as Java; the field's own default is another
+	if c.DiagnosticsInfo != nil {
+		diagnostics = c.GetDiagnosticsInfo()
+	}
+	t.line("\tDiagnostics : %s", diagnostics)
 	return s.print(&t)
 }

@@ -4,23 +4,28 @@ import java.io.InputStreamReader;
 import java.io.PrintStream;
 import java.lang.reflect.Constructor;
 import java.nio.charset.StandardCharsets;
+import java.security.PrivilegedExceptionAction;
 import java.util.Arrays;
 import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.security.UserGroupInformation;
 import org.apache.hadoop.util.ToolRunner;
 import org.apache.hadoop.util.Tool;
 import org.apache.hadoop.yarn.client.cli.ApplicationCLI;
 import org.apache.hadoop.yarn.client.cli.ClusterCLI;
 import org.apache.hadoop.yarn.client.cli.LogsCLI;
+import org.apache.hadoop.yarn.client.cli.NodeAttributesCLI;
 import org.apache.hadoop.yarn.client.cli.NodeCLI;
 import org.apache.hadoop.yarn.client.cli.QueueCLI;
 import org.apache.hadoop.yarn.client.cli.RMAdminCLI;
+import org.apache.hadoop.yarn.client.cli.SchedConfCLI;
 import org.apache.hadoop.yarn.client.cli.YarnCLI;
 import org.apache.hadoop.yarn.conf.YarnConfiguration;
 import org.apache.hadoop.yarn.webapp.util.WebServiceClient;
 
 /**
  * Hadoop's yarn command for many commands in one JVM, since a JVM for each takes seconds. Reads one command per line, its
- * arguments separated by tabs, and answers each with "exit-code out-bytes err-bytes", a newline, and those bytes.
+ * arguments separated by tabs, and answers each with "exit-code out-bytes err-bytes", a newline, and those bytes. A first
+ * argument @name makes that user run the rest.
  */
 public class YarnCommands {
   public static void main(String[] args) throws Exception {
@@ -35,7 +40,7 @@ public class YarnCommands {
       System.setErr(errStream);
       int code;
       try {
-        code = run(line.split("\t", -1), outStream, errStream);
+        code = as(line.split("\t", -1), outStream, errStream);
       } catch (Throwable e) {
         errStream.println("Exception in thread \"main\" " + e);
         code = 1;
@@ -49,6 +54,12 @@ public class YarnCommands {
     }
   }
 
+  static int as(String[] words, PrintStream out, PrintStream err) throws Exception {
+    if (!words[0].startsWith("@")) { return run(words, out, err); }
+    PrivilegedExceptionAction<Integer> rest = () -> run(Arrays.copyOfRange(words, 1, words.length), out, err);
+    return UserGroupInformation.createRemoteUser(words[0].substring(1)).doAs(rest);
+  }
+
   static int run(String[] words, PrintStream out, PrintStream err) throws Exception {
     String[] rest = Arrays.copyOfRange(words, 1, words.length);
     switch (words[0]) {
@@ -60,6 +71,8 @@ public class YarnCommands {
       case "logs":
         WebServiceClient.initialize(new YarnConfiguration());
         try { return tool(new LogsCLI(), rest); } finally { WebServiceClient.destroy(); }
+      case "schedulerconf": return tool(new SchedConfCLI(), rest);
+      case "nodeattributes": return tool(new NodeAttributesCLI(), rest);
       case "rmadmin": return tool(new RMAdminCLI(), rest);
       case "daemonlog":
         Constructor<?> made = Class.forName("org.apache.hadoop.log.LogLevel$CLI").getDeclaredConstructor(Configuration.class);
