@@ -9,11 +9,12 @@
 #   HADOOP_IDENT_STRING  the name in both (default: the user)
 #   HADOOP_STOP_TIMEOUT  seconds until a daemon that does not stop is killed (default: 5)
 #   HADOOP_NICENESS      nice value of the daemon (default: 0)
+#   YARN_RESOURCEMANAGER_USER, YARN_NODEMANAGER_USER  the account of the daemon; root changes to it (default: the user)
 # Exit code of status: 0 runs, 1 has died (a pid file is left), 3 does not run.
 set -euo pipefail
 
 home=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-usage() { sed -n 2,13p "${BASH_SOURCE[0]}" | sed 's/^# \{0,1\}//' >&2; exit 2; }
+usage() { sed -n 2,14p "${BASH_SOURCE[0]}" | sed 's/^# \{0,1\}//' >&2; exit 2; }
 fail() { printf '%s\n' "$*" >&2; exit 1; }
 
 conf=${HADOOP_CONF_DIR:-${YARN_CONF_DIR:-$home/conf}}
@@ -22,11 +23,21 @@ if [ "${1:-}" = --config ]; then
   conf=$2; shift 2
 fi
 [ $# -eq 2 ] || usage
+args=(--config "$conf" "$@")
 action=$1 command=$2
 case $command in resourcemanager | nodemanager) ;; *) fail "yarn-daemon.sh: there is no daemon $command; resourcemanager and nodemanager can be run" ;; esac
 
 # shellcheck source=environment.sh
 . "$home/sbin/environment.sh"
+# As in Hadoop, the account that a daemon is given is the only one that it runs under; root becomes it.
+account=YARN_${command^^}_USER
+account=${!account:-}
+if [ -n "$account" ] && [ "$account" != "$(id -un)" ]; then
+  [ "$(id -u)" = 0 ] || fail "ERROR: $command can only be executed by $account."
+  # shellcheck disable=SC2016
+  exec su -s /bin/bash -c 'exec "$0" "$@"' -- "$account" "$home/sbin/yarn-daemon.sh" "${args[@]}"
+fi
+
 ident=${HADOOP_IDENT_STRING:-$(id -un)}
 logs=${HADOOP_LOG_DIR:-$home/logs}
 pidfile=${HADOOP_PID_DIR:-/tmp}/hadoop-$ident-$command.pid

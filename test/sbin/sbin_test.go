@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"os/user"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -214,6 +215,47 @@ func TestEnvironmentFiles(t *testing.T) {
 	env, err := os.ReadFile("/proc/" + strings.TrimSpace(string(b)) + "/environ")
 	if err != nil || !strings.Contains(string(env), "JAVA_HOME=/opt/java\x00") || !strings.Contains(string(env), "HADOOP_CONF_DIR="+y.dir+"/conf\x00") {
 		t.Errorf("environment %q, %v", env, err)
+	}
+}
+
+// A daemon runs under the account that it is given and no other.
+func TestTheDaemonsAccount(t *testing.T) {
+	y := newYard(t)
+	if err := os.WriteFile(filepath.Join(y.dir, "conf/yarn-env.sh"), []byte("export YARN_NODEMANAGER_USER=nobody HADOOP_LOG_DIR="+y.dir+"/open/logs HADOOP_PID_DIR="+y.dir+"/open/pids\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if os.Geteuid() != 0 {
+		if out, code := y.run("yarn-daemon.sh", "start", "nodemanager"); code != 1 || !strings.Contains(out, "ERROR: nodemanager can only be executed by nobody.") {
+			t.Errorf("exit code %d: %s", code, out)
+		}
+		return
+	}
+	y.configure(map[string]string{"hadoop.tmp.dir": y.dir + "/open/data"})
+	for d, mode := range map[string]os.FileMode{filepath.Dir(y.dir): 0o755, y.dir: 0o755, y.dir + "/open": 0o777} {
+		if err := os.MkdirAll(d, mode); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chmod(d, mode); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if out, code := y.run("yarn-daemon.sh", "start", "nodemanager"); code != 0 {
+		t.Fatalf("exit code %d: %s", code, out)
+	}
+	b, err := os.ReadFile(y.dir + "/open/pids/hadoop-tester-nodemanager.pid")
+	if err != nil {
+		t.Fatal(err)
+	}
+	nobody, err := user.Lookup("nobody")
+	if err != nil {
+		t.Fatal(err)
+	}
+	status, err := os.ReadFile("/proc/" + strings.TrimSpace(string(b)) + "/status")
+	if want := strings.Join([]string{"Uid:", nobody.Uid, nobody.Uid, nobody.Uid, nobody.Uid}, "\t"); err != nil || !strings.Contains(string(status), want) {
+		t.Errorf("%s, %v; want %s", status, err, want)
+	}
+	if out, code := y.run("yarn-daemon.sh", "stop", "nodemanager"); code != 0 || strings.Contains(out, "no nodemanager to stop") {
+		t.Errorf("exit code %d: %s", code, out)
 	}
 }
 
