@@ -19,6 +19,7 @@ import (
 	"heddle/hadoop/fs"
 	hadoophttp "heddle/hadoop/http"
 	"heddle/hadoop/rpc"
+	"heddle/hadoop/security"
 	"heddle/nodemanager/aggregation"
 	"heddle/nodemanager/container"
 	"heddle/nodemanager/device"
@@ -275,13 +276,33 @@ func (n *node) openContainers() error {
 		return err
 	}
 	if n.aggregate {
-		cfg.Uploader = aggregation.New(aggregation.Config{Dirs: n.dirs, Dialer: n.dialer, Layout: n.layout, Codec: n.codec, SystemUser: n.user,
+		group, err := n.groupOfLogs()
+		if err != nil {
+			return err
+		}
+		cfg.Uploader = aggregation.New(aggregation.Config{Dirs: n.dirs, Dialer: n.dialer, Layout: n.layout, Group: group, Codec: n.codec, SystemUser: n.user,
 			Node: cfg.Node, Now: time.Now, Policy: n.logPolicy, Retry: time.Second, Patience: n.logRetention, SizeLimit: n.logUploadLimit,
 			Rolling: n.rollInterval, FilesPerApp: n.rollFiles, KeepLocal: n.keepLocalLogs, Log: n.log})
 	}
 	n.manager = container.NewManager(cfg)
 	n.watch = monitor.New(monitor.Config{Manager: n.manager, Interval: n.monitorInterval, Physical: n.pmemCheck, Virtual: n.vmemCheck, Ratio: n.vmemRatio, Logs: n.logLimits, Log: n.log})
 	return nil
+}
+
+// groupOfLogs is the group of the root of aggregated logs; "" where the system knows no group of the NodeManager's user.
+func (n *node) groupOfLogs() (string, error) {
+	if n.logGroup != "" {
+		return n.logGroup, nil
+	}
+	groups, err := security.NewGroups(n.conf)
+	if err != nil {
+		return "", err
+	}
+	mine, err := groups.Of(n.user)
+	if err != nil || len(mine) == 0 {
+		return "", err
+	}
+	return mine[0], nil
 }
 
 func environ() map[string]string {

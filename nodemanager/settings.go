@@ -67,6 +67,7 @@ type settings struct {
 	aggregate            bool
 	logRetention         time.Duration
 	layout               logs.Layout
+	logGroup             string // "": the NodeManager's primary one
 	codec                logs.Compression
 	logPolicy            aggregation.Policy
 	rollInterval         time.Duration
@@ -278,6 +279,7 @@ func (s *settings) readLogs(v *conf.Values) {
 	s.logRetention = v.Duration("yarn.nodemanager.log.retain-seconds", 10800*second, second)
 	s.readUploads(v)
 	s.layout = logs.NewLayout(v.String("yarn.nodemanager.remote-app-log-dir", "/tmp/logs"), v.String("yarn.nodemanager.remote-app-log-dir-suffix", "logs"))
+	s.logGroup = v.String("yarn.nodemanager.remote-app-log-dir.groupname", "")
 	if s.codec, err = logs.ParseCompression(v.String("yarn.nodemanager.log-aggregation.compression-type", "none")); err != nil {
 		v.Fail(fmt.Errorf("yarn.nodemanager.log-aggregation.compression-type: %w", err))
 	}

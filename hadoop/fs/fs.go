@@ -61,6 +61,7 @@ type FileSystem interface {
 	Remove(path string) error
 	RemoveAll(path string) error
 	Chmod(path string, mode uint32) error
+	Chgrp(path, group string) error
 	// URI is the scheme and authority, "hdfs://nn:8020" or "file://".
 	URI() string
 	Close() error

@@ -225,3 +225,6 @@ func ignoreAbsent(err error) error {
 
 // Chmod passes the bits as they are: HDFS's own are chmod's.
 func (h *hadoopFS) Chmod(p string, mode uint32) error { return h.client.Chmod(p, os.FileMode(mode)) }
+
+// Chgrp implements FileSystem.
+func (h *hadoopFS) Chgrp(p, group string) error { return h.client.Chown(p, "", group) }

@@ -162,3 +162,16 @@ func (Local) RemoveAll(path string) error { return os.RemoveAll(path) }
 
 // Chmod implements FileSystem.
 func (Local) Chmod(path string, mode uint32) error { return os.Chmod(path, goMode(mode)) }
+
+// Chgrp implements FileSystem.
+func (Local) Chgrp(path, group string) error {
+	g, err := user.LookupGroup(group)
+	if err != nil {
+		return &os.PathError{Op: "chgrp", Path: path, Err: err}
+	}
+	id, err := strconv.Atoi(g.Gid)
+	if err != nil {
+		return &os.PathError{Op: "chgrp", Path: path, Err: err}
+	}
+	return os.Chown(path, -1, id)
+}

@@ -30,6 +30,7 @@ type Config struct {
 	Dirs       *dirs.Set
 	Dialer     Dialer
 	Layout     logs.Layout
+	Group      string // of the root where this node makes it, as folders below inherit it in HDFS; "" leaves it as made
 	Codec      logs.Compression
 	SystemUser string // makes the root directory where it is missing
 	Node       func() yarn.NodeID
@@ -191,8 +192,16 @@ func (u *Uploader) makeRoot() (err error) {
 	if err := fsys.MkdirAll(path.Dir(root), 0o755); err != nil {
 		return err
 	}
-	if err := fsys.Mkdir(root, logs.RootMode); err != nil && !errors.Is(err, iofs.ErrExist) {
+	if err := fsys.Mkdir(root, logs.RootMode); errors.Is(err, iofs.ErrExist) {
+		return nil
+	} else if err != nil {
 		return fmt.Errorf("make yarn.nodemanager.remote-app-log-dir %s: %w", root, err)
+	}
+	if u.cfg.Group == "" {
+		return nil
+	}
+	if err := fsys.Chgrp(root, u.cfg.Group); err != nil { // users see their logs all the same
+		u.cfg.Log.Error("the root of aggregated logs has not the group of yarn.nodemanager.remote-app-log-dir.groupname, by default the NodeManager's: a job history server may not be able to read them", "folder", root, "group", u.cfg.Group, "error", err)
 	}
 	return nil
 }

@@ -8,10 +8,13 @@ import (
 	"maps"
 	"os"
 	"os/exec"
+	"os/user"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -435,6 +438,57 @@ type countingDialer struct {
 func (d *countingDialer) Open(uri, user string) (fs.FileSystem, string, error) {
 	f, p, err := d.Dialer.Open(uri, user)
 	return counting{f, &d.ops}, p, err
+}
+
+// The root gets its group when it is made, and keeps what an administrator gave it later. Logs do not fail for a group.
+func TestTheRootOfLogsHasItsGroup(t *testing.T) {
+	groups, err := os.Getgroups()
+	if os.Geteuid() == 0 {
+		groups = []int{1, 2} // root may give folders to any group
+	}
+	var names []string
+	for _, id := range groups {
+		if g, err := user.LookupGroupId(strconv.Itoa(id)); err == nil {
+			names = append(names, g.Name)
+		}
+	}
+	if err != nil || len(names) == 0 {
+		t.Skip("this user has no group with a name: ", err)
+	}
+	of := func(b *bench) string {
+		t.Helper()
+		fi, err := os.Stat(b.remote)
+		if err != nil {
+			t.Fatal(err)
+		}
+		g, err := user.LookupGroupId(strconv.Itoa(int(fi.Sys().(*syscall.Stat_t).Gid)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return g.Name
+	}
+	b := newBench(t)
+	b.log(t, cid(1), "stdout", "o")
+	upload := func(b *bench, group string) {
+		t.Helper()
+		b.cfg.Group = group
+		if err := b.Upload(t.Context(), finished(container.LogContext{}, container.FinishedContainer{ID: cid(1)})); err != nil {
+			t.Fatal(err)
+		}
+	}
+	last := names[len(names)-1]
+	upload(b, last)
+	if got := of(b); got != last {
+		t.Errorf("the root's group is %s, want %s", got, last)
+	}
+	b.root.Store(false)
+	upload(b, names[0])
+	if got := of(b); got != last {
+		t.Errorf("the group of a root that was there is now %s", got)
+	}
+	b = newBench(t)
+	b.log(t, cid(1), "stdout", "o")
+	upload(b, "no-group-of-this-name")
 }
 
 // After a user's first application an upload costs five operations of the file system, and three where another node

@@ -3,9 +3,12 @@
 package interop
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
+	"os/user"
 	"strconv"
 	"strings"
 	"testing"
@@ -148,5 +151,20 @@ func TestRightsOnHDFSAreThoseAskedFor(t *testing.T) {
 		if got, err := files.Stat(dir + "/file"); err != nil || got.Mode != mode || got.Size != 2 {
 			t.Errorf("%o, %d bytes, %v; want %o and 2", got.Mode, got.Size, err, mode)
 		}
+	}
+	me, err := user.Current()
+	if err != nil {
+		t.Fatal(err)
+	}
+	super, err := shared.hdfs.Open(me.Username)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer super.Close()
+	if err := super.Chgrp(dir, "readers"); err != nil {
+		t.Error(err)
+	}
+	if err := files.Chgrp(dir, "strangers"); !errors.Is(err, fs.ErrPermission) {
+		t.Errorf("a group that alice is not in: %v", err)
 	}
 }
