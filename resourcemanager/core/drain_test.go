@@ -143,3 +143,20 @@ func TestANodeIsResized(t *testing.T) {
 		w.state(id.Application, "RUNNING")
 	})
 }
+
+// A node that is gone tells nothing of its logs: after a time that is not waited for any longer.
+func TestLogsAreNotWaitedForForEver(t *testing.T) {
+	within(t, func(c *Config) { c.LogAggregation, c.MaxAttempts = true, 1 }, func(w *world) {
+		id := w.running(nil).Application
+		logs := func() LogState { return w.app(id).LogState(time.Now().UnixMilli(), 10*time.Minute) }
+		w.exits(w.amContainer(id), 1)
+		w.state(id, "FAILED")
+		if got := logs(); got != LogNotStart {
+			t.Errorf("at its end: %d", got)
+		}
+		time.Sleep(11 * time.Minute)
+		if got := logs(); got != LogTimeOut {
+			t.Errorf("later: %d", got)
+		}
+	})
+}

@@ -54,7 +54,8 @@ type AppView struct {
 	Running      int
 	Allocated    int
 	Pending      scheduler.Pending
-	LogState     LogState
+	logState     LogState
+	placed       bool // containers of it were on nodes, which have logs
 	LogDone      int
 	usage        usage
 	AMRegistered bool
@@ -86,6 +87,20 @@ func (v *AppView) Progress() float32 {
 		return 1
 	}
 	return 0
+}
+
+// LogState is how far log aggregation is at now, in ms. What no node has told timeout after the application's end is not waited
+// for any longer, such as the word of a node that is gone.
+func (v *AppView) LogState(now int64, timeout time.Duration) LogState {
+	if v.State.Final() && v.placed && now > v.Finish+timeout.Milliseconds() {
+		switch v.logState {
+		case LogNotStart, LogRunning:
+			return LogTimeOut
+		case LogRunningWithFailure:
+			return LogFailed
+		}
+	}
+	return v.logState
 }
 
 // AttemptView is an attempt at one moment.
@@ -196,7 +211,7 @@ func (a *application) view() *AppView {
 		v.Attempt, v.Host, v.RPCPort, v.OriginalURL, v.session, v.AM = t.id, t.host, t.rpcPort, t.tracking, t.session, t.am
 		v.AMRegistered = t.state >= attemptRunning
 	}
-	v.LogState = a.logState()
+	v.logState, v.placed = a.logState(), len(a.nodes) > 0
 	return v
 }
 

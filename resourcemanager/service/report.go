@@ -77,7 +77,7 @@ func (s *Service) report(v *core.AppView, user string) (*yarnpb.ApplicationRepor
 	if !s.Access.View(v, user) {
 		return p, nil
 	}
-	p.LogAggregationStatus = yarnpb.LogAggregationStatusProto(v.LogState).Enum()
+	p.LogAggregationStatus = yarnpb.LogAggregationStatusProto(v.LogState(s.Clock().UnixMilli(), s.Settings.LogTimeout)).Enum()
 	if v.Attempt.Attempt > 0 {
 		p.CurrentApplicationAttemptId = wire.AttemptID(v.Attempt)
 	}

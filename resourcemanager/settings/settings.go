@@ -48,6 +48,7 @@ type Settings struct {
 	HeartbeatMillis  int64
 	MaxCompleted     int
 	LogAggregation   bool
+	LogTimeout       time.Duration // from an application's end to when its nodes' word on logs is not waited for any more
 	BlacklistAMNodes bool
 	BlacklistAtMost  int64          // parts per million of the nodes
 	AMRM, NM, Keys   tokens.Rolling // Keys: container tokens
@@ -112,6 +113,7 @@ func From(c, sched *conf.Config, dir string) (*Settings, error) {
 		HeartbeatMillis:  v.Duration("yarn.resourcemanager.nodemanagers.heartbeat-interval-ms", time.Second, time.Millisecond).Milliseconds(),
 		MaxCompleted:     v.Int("yarn.resourcemanager.max-completed-applications", 1000),
 		LogAggregation:   v.Bool("yarn.log-aggregation-enable", false),
+		LogTimeout:       v.Duration("yarn.log-aggregation-status.time-out.ms", 600*time.Second, time.Millisecond),
 		BlacklistAMNodes: v.Bool("yarn.resourcemanager.am-scheduling.node-blacklisting-enabled", true),
 		BlacklistAtMost:  int64(v.Float("yarn.resourcemanager.am-scheduling.node-blacklisting-disable-threshold", 0.8) * scheduler.Million),
 		UseIP:            v.Bool("hadoop.security.token.service.use_ip", true),
@@ -125,6 +127,9 @@ func From(c, sched *conf.Config, dir string) (*Settings, error) {
 		ProxyPublic:      v.String("yarn.web-proxy.address", ""),
 		MaxTags:          v.Int("yarn.resourcemanager.application.max-tags", 10),
 		MaxTagLength:     v.Int("yarn.resourcemanager.application.max-tag.length", 100),
+	}
+	if s.LogTimeout <= 0 { // as in Hadoop
+		s.LogTimeout = 600 * time.Second
 	}
 	v.Fail(s.minimumVersion(c))
 	s.DiagnosticsLength = v.Int("yarn.app.attempt.diagnostics.limit.kc", 64) * 1024

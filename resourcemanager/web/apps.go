@@ -53,7 +53,7 @@ func (a appInfo) append(e *encoder) {
 	a.master(e)
 	a.used(e)
 	if !a.Veiled {
-		e.str("logAggregationStatus", logStates[a.LogState])
+		e.str("logAggregationStatus", logStates[a.LogState(a.nowMS, a.web.service.Settings.LogTimeout)])
 	}
 	e.bool("unmanagedApplication", a.Unmanaged)
 	if a.LabelGiven && !a.hide.appLabel {

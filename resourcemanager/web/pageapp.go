@@ -263,7 +263,7 @@ func (w *Web) appFacts(v *core.AppView, now int64) []fact {
 	}
 	return append(out, text("Used so far", fmt.Sprintf("%s GB-hours, %s vcore-hours; %d containers", hours(memory, 1024*3600), hours(cores, 3600), v.Allocated)),
 		text("Logs", map[core.LogState]string{core.LogDisabled: "stay on the nodes", core.LogNotStart: "collected when it ends", core.LogRunning: "being collected",
-			core.LogSucceeded: "collected", core.LogFailed: "could not all be collected", core.LogTimeOut: "could not all be collected", core.LogRunningWithFailure: "being collected; some could not be"}[v.LogState]))
+			core.LogSucceeded: "collected", core.LogFailed: "could not all be collected", core.LogTimeOut: "could not all be collected", core.LogRunningWithFailure: "being collected; some could not be"}[v.LogState(now, w.service.Settings.LogTimeout)]))
 }
 
 func hours(n, unit int64) string { return strconv.FormatFloat(float64(n)/float64(unit), 'f', 2, 64) }
