@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 )
 
@@ -56,18 +57,28 @@ func marshalJSON(v any) ([]byte, error) {
 	return []byte(strings.TrimSuffix(b.String(), "\n")), nil
 }
 
-// WantsXML is true when the first type in Accept that we can write is XML.
+// WantsXML is true when the type in Accept that we can write and the caller likes best (q), the first of equals, is XML.
 func WantsXML(r *http.Request) bool {
-	for _, part := range strings.Split(r.Header.Get("Accept"), ",") {
-		media, _, _ := strings.Cut(part, ";")
+	best, xml := 0.0, false
+	for part := range strings.SplitSeq(r.Header.Get("Accept"), ",") {
+		media, parameters, _ := strings.Cut(part, ";")
+		likes := 1.0
+		for p := range strings.SplitSeq(parameters, ";") {
+			if q, ok := strings.CutPrefix(strings.TrimSpace(p), "q="); ok {
+				likes, _ = strconv.ParseFloat(q, 64) // 0, not at all, where it is no number
+			}
+		}
+		if likes <= best {
+			continue
+		}
 		switch strings.TrimSpace(media) {
 		case "application/json", "*/*", "application/*":
-			return false
+			best, xml = likes, false
 		case "application/xml", "text/xml":
-			return true
+			best, xml = likes, true
 		}
 	}
-	return false
+	return xml
 }
 
 // Exception is an error in the shape of Hadoop's web services.

@@ -268,6 +268,23 @@ func TestLogsStayInsideTheirDirectory(t *testing.T) {
 	}
 }
 
+func TestTheTypeThatIsLikedBest(t *testing.T) {
+	for accept, want := range map[string]bool{
+		"": false, "*/*": false, "application/xml": true, "text/xml": true, "text/html": false, "application/json, application/xml": false,
+		"application/xml, application/json": true, "*/*;q=0.1,application/xml": true, "application/xml;q=0.5, application/json": false,
+		"text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8": true,  // a browser
+		"text/html, image/gif, image/jpeg, *; q=.2, */*; q=.2":            false, // Java
+		"application/xml;charset=utf-8;q=1.0":                             true,
+		"application/xml;q=0, */*;q=0.1":                                  false,
+	} {
+		r := httptest.NewRequest("GET", "/", nil)
+		r.Header.Set("Accept", accept)
+		if got := WantsXML(r); got != want {
+			t.Errorf("%q: %v", accept, got)
+		}
+	}
+}
+
 // Hadoop's routers make no difference between a path and the same with a slash at its end.
 func TestASlashAtTheEndMakesNoDifference(t *testing.T) {
 	mux := NewMux(nil)
