@@ -115,10 +115,16 @@ func TestQueuesAsJavaHasThem(t *testing.T) {
 	near("the queue's use", v.GetAppResource_Usage().GetQueueUsagePercentage(), 25/(3276.0/8192))
 	q := call[yarnpb.GetQueueInfoResponseProto](alice, "getQueueInfo", &yarnpb.GetQueueInfoRequestProto{QueueName: new("batch")}).GetQueueInfo()
 	near("the queue's current capacity", q.GetCurrentCapacity(), 0.25/(3276.0/8192))
+	if free := q.GetQueueStatistics(); free.GetAvailableMemoryMB() != 3276-1024 || free.GetAvailableVCores() != 3-2 {
+		t.Errorf("free of its guarantee: %v", free)
+	}
 	if q.GetMaxParallelApps() != math.MaxInt32 {
 		t.Errorf("max parallel apps %d", q.GetMaxParallelApps())
 	}
 	if body := string(r.get("/ws/v1/cluster/scheduler", 200)); !strings.Contains(body, `"defaultPriority":4`) || !strings.Contains(body, `"maxApplicationLifetime":500`) || !strings.Contains(body, `"defaultApplicationLifetime":500`) {
+		t.Errorf("%s", body)
+	}
+	if body := string(r.get("/ws/v1/cluster/scheduler", 200)); !strings.Contains(body, `"configuredCapacityVector":"[memory-mb=40.0%,`) || strings.Count(body, `"maxAMLimitPercentage":0,`) != 1 || strings.Count(body, "APPLICATION_MAX_PRIORITY") != 3 {
 		t.Errorf("%s", body)
 	}
 	admin := r.client("admin")

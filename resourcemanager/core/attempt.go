@@ -314,12 +314,9 @@ func (s *attemptStep) expired() attemptState {
 	return s.fail(fmt.Sprintf("ApplicationMaster for attempt %s timed out", s.id))
 }
 
-func (s *attemptStep) failAsked() attemptState {
-	s.done()
-	return s.fail(s.news.text)
-}
+func (s *attemptStep) failAsked() attemptState { return s.fail(s.news.text) }
 
-// done ends the progress of an AM that was there, where the end is not its own container's (Hadoop's FinalTransition).
+// done ends the progress of an AM that is killed or has expired (Hadoop's FinalTransition).
 func (s *attemptStep) done() {
 	if s.session != nil && (s.state == attemptLaunched || s.state == attemptRunning) {
 		s.session.progress.Store(math.Float32bits(1))

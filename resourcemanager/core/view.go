@@ -76,7 +76,7 @@ func (v *AppView) AtWork() bool {
 	return v.State == yarn.AppRunning || v.State == yarn.AppAccepted && v.AM != nil
 }
 
-// Progress is how far the application is, from 0 to 1, as its AM last said; 1 where it ended otherwise than by its AM's death.
+// Progress is how far the application is, from 0 to 1, as its AM last said; 1 where it was killed.
 func (v *AppView) Progress() float32 {
 	switch {
 	case v.State == yarn.AppFinished:

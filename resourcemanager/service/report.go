@@ -336,8 +336,8 @@ func (s *Service) queueInfo(view *core.View, q *scheduler.QueueInfo, user string
 		AccessibleNodeLabels: []string{"*"}, SchedulerType: new("CapacityScheduler"), Weight: new(float32(-1)),
 		QueueStatistics: &yarnpb.QueueStatisticsProto{
 			NumAppsRunning: new(int64(q.ActiveApps)), NumAppsPending: new(int64(q.WaitingApps)), NumAppsSubmitted: new(int64(q.Apps)),
-			AvailableMemoryMB: new(max(0, q.Maximum[yarn.Memory]-q.Used[yarn.Memory])), AllocatedMemoryMB: new(q.Used[yarn.Memory]),
-			PendingMemoryMB: new(q.Pending[yarn.Memory]), AvailableVCores: new(max(0, q.Maximum[yarn.VCores]-q.Used[yarn.VCores])),
+			AvailableMemoryMB: new(max(0, q.Guaranteed[yarn.Memory]-q.Used[yarn.Memory])), AllocatedMemoryMB: new(q.Used[yarn.Memory]),
+			PendingMemoryMB: new(q.Pending[yarn.Memory]), AvailableVCores: new(max(0, q.Guaranteed[yarn.VCores]-q.Used[yarn.VCores])),
 			AllocatedVCores: new(q.Used[yarn.VCores]), PendingVCores: new(q.Pending[yarn.VCores]),
 			AllocatedContainers: new(q.Containers), PendingContainers: new(q.PendingContainers),
 			ReservedMemoryMB: new(q.Reserved[yarn.Memory]), ReservedVCores: new(q.Reserved[yarn.VCores]), ReservedContainers: new(q.ReservedContainers),

@@ -118,7 +118,7 @@ func (w *Web) queueBean(q *scheduler.QueueInfo, c *appCounts) hadoophttp.Attribu
 	a := hadoophttp.Attributes{"tag.Queue": q.Path, "tag.Context": "yarn", "tag.Hostname": hostname(w.service.Settings.WebPublic),
 		"ActiveUsers": len(q.Users), "ActiveApplications": q.ActiveApps,
 		"AllocatedMB": q.Used[yarn.Memory], "AllocatedVCores": q.Used[yarn.VCores], "AllocatedContainers": q.Containers,
-		"AvailableMB": max(0, q.Maximum[yarn.Memory]-q.Used[yarn.Memory]), "AvailableVCores": max(0, q.Maximum[yarn.VCores]-q.Used[yarn.VCores]),
+		"AvailableMB": max(0, q.Guaranteed[yarn.Memory]-q.Used[yarn.Memory]), "AvailableVCores": max(0, q.Guaranteed[yarn.VCores]-q.Used[yarn.VCores]),
 		"PendingMB": q.Pending[yarn.Memory], "PendingVCores": q.Pending[yarn.VCores], "PendingContainers": q.PendingContainers,
 		"ReservedMB": q.Reserved[yarn.Memory], "ReservedVCores": q.Reserved[yarn.VCores], "ReservedContainers": q.ReservedContainers,
 		"AggregateContainersPreempted": 0, "AggregateMemoryMBPreempted": 0, "AggregateVcoresPreempted": 0, "AggregateMemoryMBSecondsPreempted": 0, "AggregateVcoreSecondsPreempted": 0}

@@ -62,11 +62,15 @@ func (w *Web) queue(v *core.View, q *scheduler.QueueInfo) map[string]any {
 // capacity is a queue's shares of the default partition, the only one.
 func (w *Web) capacity(v *core.View, q *scheduler.QueueInfo) map[string]any {
 	used, absolute := w.usedOf(q, v.Total)
+	amShare := int64(0)
+	if q.Leaf {
+		amShare = q.Config.MaxAMShare
+	}
 	return map[string]any{
 		"partitionName": "", "queueCapacityVectorInfo": w.vector(q.Config.Capacity),
 		"capacity": pct(q.Config.Capacity), "usedCapacity": used, "maxCapacity": pct(q.Config.MaxCapacity),
 		"absoluteCapacity": pct(q.AbsCapacity), "absoluteUsedCapacity": absolute, "absoluteMaxCapacity": pct(q.AbsMax),
-		"maxAMLimitPercentage": pct(q.Config.MaxAMShare), "weight": -1.0, "normalizedWeight": 0.0,
+		"maxAMLimitPercentage": pct(amShare), "weight": -1.0, "normalizedWeight": 0.0,
 		"configuredMinResource": w.resource(yarn.Resource{}), "configuredMaxResource": w.resource(yarn.Resource{}),
 		"effectiveMinResource": w.resource(q.Guaranteed), "effectiveMaxResource": w.resource(q.Maximum),
 	}
@@ -74,7 +78,11 @@ func (w *Web) capacity(v *core.View, q *scheduler.QueueInfo) map[string]any {
 
 // vector is a capacity written out for each resource type.
 func (w *Web) vector(ppm int64) map[string]any {
-	value := strconv.FormatFloat(pct(ppm), 'f', -1, 64) + "%"
+	value := strconv.FormatFloat(pct(ppm), 'f', -1, 64)
+	if !strings.Contains(value, ".") {
+		value += ".0" // a Java float
+	}
+	value += "%"
 	var texts []string
 	entries := []any{}
 	for i := range w.service.Settings.Types.Len() {
@@ -90,6 +98,7 @@ func (w *Web) acls(path string) map[string]any {
 	return map[string]any{"queueAcl": []any{
 		map[string]any{"accessType": "ADMINISTER_QUEUE", "accessControlList": q.Admin.String()},
 		map[string]any{"accessType": "SUBMIT_APP", "accessControlList": q.Submit.String()},
+		map[string]any{"accessType": "APPLICATION_MAX_PRIORITY", "accessControlList": "*"}, // nobody is kept from the highest
 	}}
 }
 
@@ -125,7 +134,7 @@ func (w *Web) leaf(m map[string]any, q *scheduler.QueueInfo) {
 	for _, u := range q.Users {
 		users = append(users, map[string]any{"username": u.Name, "resourcesUsed": w.resource(u.Used), "AMResourceUsed": w.resource(u.AMUsed),
 			"numActiveApplications": u.ActiveApps, "numPendingApplications": u.PendingApps, "userResourceLimit": w.resource(q.UserLimit),
-			"resources": w.usages(usage{used: u.Used, am: u.AMUsed, userAMLimit: q.UserAMLimit}), "userWeight": 1.0, "isActive": u.PendingContainers > 0})
+			"resources": w.usages(usage{used: u.Used, am: u.AMUsed, amLimit: q.UserAMLimit}), "userWeight": 1.0, "isActive": u.PendingContainers > 0})
 	}
 	m["users"] = map[string]any{}
 	if len(users) > 0 {

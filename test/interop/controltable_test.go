@@ -31,7 +31,7 @@ func (s *side) plain(text string) string {
 
 // unequal are fields that move, or of which docs/compatibility.md says how ours are otherwise.
 var unequal = regexp.MustCompile(`(elapsedTime|[sS]econds|remainingTimeInSeconds|resourceUtilization.*|[a-z]+Utilization|utilized.*|modelerType|resourceTypes|resourceSecondsMap.*|resourceInformations.*|amUsed.*|exportPorts|nodesBlacklistedBySystem|` +
-	`resourceRequests.*|allocatedResources.*|BuildVersion|BuiltOn|[a-z]+ManagerVersion|rmStateStoreName|haZooKeeperConnectionState|lastHealthUpdate|lastNodeUpdateTime)$`)
+	`resourceRequests.*|allocatedResources.*|BuildVersion|BuiltOn|[a-z]+ManagerVersion|rmStateStoreName|health|configuredCapacityVector|userAMResourceLimit.*|userAmLimit.*|amLimit.*|haZooKeeperConnectionState|lastHealthUpdate|lastNodeUpdateTime)$`)
 
 // fields are the leaves of a JSON value with their paths; elements of lists have no place.
 func fields(path string, v any) map[string]bool {
@@ -115,6 +115,9 @@ var controlCommands = []string{
 	"application -appId ${F} -updateLifetime 50", "application -appId ${A} -updateLifetime 900000", "application -appId application_1_0001 -updateLifetime 50", "@bob application -appId ${R} -updateLifetime 50",
 	"application -status ${R}", "application -status ${A}", "application -status ${U}",
 
+	"@bob application -kill ${R}", "application -kill application_1_0001", "application -kill xx", "application -kill ${F} ${K}", "app -list -appStates KILLED", "logs -applicationId ${X} -am -1 -log_files stderr",
+	"logs -applicationId ${X} -log_files stderr,stdout", "logs -applicationId ${R} -list_nodes", "@alice logs -applicationId ${R}", "logs -applicationId ${R} -am 5",
+
 	"rmadmin -refreshQueues", "rmadmin -refreshNodes", "rmadmin -refreshNodesResources", "rmadmin -refreshSuperUserGroupsConfiguration", "rmadmin -refreshUserToGroupsMappings", "rmadmin -refreshAdminAcls",
 	"rmadmin -refreshServiceAcl", "rmadmin -refreshClusterMaxPriority", "rmadmin -getGroups", "rmadmin -getGroups root nosuchuser", "rmadmin -addToClusterNodeLabels a,b", "rmadmin -removeFromClusterNodeLabels a",
 	"rmadmin -replaceLabelsOnNode localhost=a", "rmadmin -updateNodeResource $N 4096 4", "rmadmin -updateNodeResource $N memory-mb=4096,nosuch=5", "rmadmin -updateNodeResource nosuch:1 4096 4",
@@ -125,7 +128,7 @@ var controlCommands = []string{
 
 // controlRequests are requests for JSON, with a body in JSON.
 var controlRequests = []string{
-	"GET /ws/v1/cluster/info", "GET /ws/v1/cluster/metrics", "GET /ws/v1/cluster/userinfo?user.name=bob", "GET /ws/v1/cluster/nodes", "GET /ws/v1/cluster/nodes?states=lost", "GET /ws/v1/cluster/nodes?states=nonsense",
+	"GET /ws/v1/cluster/info", "GET /ws/v1/cluster/metrics", "GET /ws/v1/cluster/scheduler", "GET /ws/v1/cluster/userinfo?user.name=bob", "GET /ws/v1/cluster/nodes", "GET /ws/v1/cluster/nodes?states=lost", "GET /ws/v1/cluster/nodes?states=nonsense",
 	"GET /ws/v1/cluster/nodes/$N", "GET /ws/v1/cluster/nodes/nosuch:1", "GET /ws/v1/cluster/nodes/nosuch", "GET /ws/v1/cluster/nodes/$N/get-labels",
 	"GET /ws/v1/cluster/apps?user.name=root&states=FINISHED,FAILED", "GET /ws/v1/cluster/apps?user.name=root&state=RUNNING", "GET /ws/v1/cluster/apps?states=nonsense", "GET /ws/v1/cluster/apps?user.name=root&finalStatus=FAILED",
 	"GET /ws/v1/cluster/apps?finalStatus=nonsense", "GET /ws/v1/cluster/apps?queue=nosuch", "GET /ws/v1/cluster/apps?user.name=root&queue=root.batch", "GET /ws/v1/cluster/apps?user.name=root&user=alice",
