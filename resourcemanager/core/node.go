@@ -215,6 +215,7 @@ type NodeRegistration struct {
 	Version    string
 	Rack       string
 	Total      yarn.Resource
+	Cores      int64 // of the machine; 0 where the node does not tell
 	Containers []NodeContainer
 	Apps       []yarn.ApplicationID // that it still serves
 	From       netip.Addr           // where the call came from; zero where that is not known
@@ -251,7 +252,7 @@ func (c *Core) registerNode(r NodeRegistration) *NodeSession {
 	}
 	n.rack, n.httpPort, n.version, n.total = r.Rack, r.HTTPPort, r.Version, r.Total
 	n.report, n.reported, n.sick = "", c.now(), false
-	s := &NodeSession{pulse: newPulse(c.clock()), ID: r.ID, From: r.From, Healthy: true, Started: map[yarn.ContainerID]struct{}{}, Ended: map[yarn.ContainerID]struct{}{}}
+	s := &NodeSession{pulse: newPulse(c.clock()), ID: r.ID, From: r.From, Cores: r.Cores, Healthy: true, Started: map[yarn.ContainerID]struct{}{}, Ended: map[yarn.ContainerID]struct{}{}}
 	n.session = s
 	c.nodeSessions.Store(r.ID, s)
 	c.fireNode(n, nodeRegister)

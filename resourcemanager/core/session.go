@@ -184,6 +184,8 @@ type NodeSession struct {
 	ID   yarn.NodeID
 	From netip.Addr // that the registration came from; zero where that is not known
 
+	Cores int64 // of the machine; 0 where the node does not tell
+
 	Call         sync.Mutex // held during one heartbeat
 	ResponseID   int32      // of the last answer; guarded by Call
 	LastReply    any        // nil for a plain one without orders; guarded by Call
@@ -233,6 +235,15 @@ func (s *NodeSession) Measure(u Utilization) {
 		return
 	}
 	s.measure(u)
+}
+
+// Busy is the part of the machine's cores that it last measured to be at work, from 0 to 1; ok is false where that is not known.
+func (s *NodeSession) Busy() (part float32, ok bool) {
+	u := s.utilization.Load()
+	if u == nil || s.Cores <= 0 {
+		return 0, false
+	}
+	return min(max(u.NodeCPU/float32(s.Cores), 0), 1), true
 }
 
 // measure is apart so that equal measurements take no memory.

@@ -157,6 +157,22 @@ func (v *NodeView) Utilization() *Utilization {
 	return v.session.utilization.Load()
 }
 
+// Busy is how much of their vcores the running nodes use together, from 0 to 1, as the share of each node's cores that is at work.
+func (v *View) Busy() float32 {
+	var used, all int64
+	for _, n := range v.Nodes.All() {
+		if n.State != yarn.NodeRunning {
+			continue
+		}
+		all += n.Total[yarn.VCores]
+		if n.session != nil {
+			part, _ := n.session.Busy()
+			used += int64(part * float32(n.Total[yarn.VCores]))
+		}
+	}
+	return min(float32(used)/max(float32(all), 1), 1)
+}
+
 // View is the latest published state.
 func (c *Core) View() *View { return c.view.Load() }
 

@@ -54,7 +54,7 @@ func (s *Service) quietHeartbeat(ctx context.Context, req, out []byte) ([]byte, 
 		sess.Measure(b.use)
 	}
 	sess.ResponseID, sess.LastReply, sess.Plain, sess.LastSequence = next(sess.ResponseID), nil, true, b.sequence
-	return appendQuietReply(out, sess.ResponseID, s.Settings.HeartbeatMillis, b.sequence), true
+	return appendQuietReply(out, sess.ResponseID, s.interval(sess), b.sequence), true
 }
 
 // appendQuietReply encodes what plainReply says.
@@ -70,9 +70,9 @@ func appendVarint(out []byte, field protowire.Number, v uint64) []byte {
 }
 
 // plainReply is the answer without orders and keys.
-func (s *Service) plainReply(responseID int32, sequence int64) *yarnpb.NodeHeartbeatResponseProto {
+func plainReply(responseID int32, interval, sequence int64) *yarnpb.NodeHeartbeatResponseProto {
 	return &yarnpb.NodeHeartbeatResponseProto{ResponseId: &responseID, NodeAction: yarnpb.NodeActionProto_NORMAL.Enum(),
-		NextHeartBeatInterval: new(s.Settings.HeartbeatMillis), TokenSequenceNo: &sequence}
+		NextHeartBeatInterval: &interval, TokenSequenceNo: &sequence}
 }
 
 // fields visits the fields of an encoded message: bytes of a nested one, else the number.

@@ -144,7 +144,7 @@ func TestQuietHeartbeat(t *testing.T) {
 	}
 	out, ok := s.quietHeartbeat(ctx, encoded(t, s.beatOf(1, 1)), nil)
 	got := &yarnpb.NodeHeartbeatResponseProto{}
-	if !ok || proto.Unmarshal(out, got) != nil || !proto.Equal(got, s.plainReply(2, 7)) {
+	if !ok || proto.Unmarshal(out, got) != nil || !proto.Equal(got, plainReply(2, 1000, 7)) {
 		t.Fatalf("the short way: %v, %v", ok, got)
 	}
 	if again, err := s.nodeHeartbeat(ctx, s.beatOf(1, 1)); err != nil || !proto.Equal(again, got) {

@@ -39,10 +39,10 @@ func fromElsewhere(ctx context.Context, sess *core.NodeSession) bool {
 // taken refuses a call in the name of a node that is heard at another address.
 func (s *Service) taken(ctx context.Context, id yarn.NodeID) error {
 	sess, ok := s.Core.NodeSession(id)
-	if !ok || !fromElsewhere(ctx, sess) || sess.Silent(s.Clock()).Milliseconds() > silentBeats*s.Settings.HeartbeatMillis {
+	if !ok || !fromElsewhere(ctx, sess) || sess.Silent(s.Clock()).Milliseconds() > silentBeats*s.Settings.LongestBeat() {
 		return nil
 	}
 	s.Log.Warn("a node that lives is claimed from another address", "node", id, "registered from", sess.From, "claimed from", peer(ctx))
 	return rpc.Exception(rpc.ClassRetriable, "node %s lives and registered from %s; a call in its name from %s counts once it has been silent for %d ms",
-		id, sess.From, peer(ctx), silentBeats*s.Settings.HeartbeatMillis)
+		id, sess.From, peer(ctx), silentBeats*s.Settings.LongestBeat())
 }

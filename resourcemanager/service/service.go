@@ -45,6 +45,7 @@ type Service struct {
 	maxPriority atomic.Pointer[int32] // as last refreshed
 	queues      sync.Mutex            // held while the queues are refreshed
 	sizes       atomic.Pointer[map[yarn.NodeID]core.NodeResource]
+	pace        pace
 }
 
 // MaxPriority is the highest priority that an application may have.

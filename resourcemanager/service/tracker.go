@@ -66,6 +66,9 @@ func (s *Service) registerNodeManager(ctx context.Context, req *yarnpb.RegisterN
 		told = wire.Resource(total, s.Settings.Types)
 	}
 	r := core.NodeRegistration{ID: id, HTTPPort: req.GetHttpPort(), Version: req.GetNmVersion(), Rack: s.rack(ctx, id.Host), Total: total, From: peer(ctx)}
+	if p := req.GetPhysicalResource(); p != nil {
+		r.Cores = int64(p.GetVirtualCores())
+	}
 	for _, p := range req.GetContainerStatuses() {
 		c, err := s.nodeContainer(p)
 		if err != nil {
@@ -129,7 +132,7 @@ func (s *Service) nodeHeartbeat(ctx context.Context, req *yarnpb.NodeHeartbeatRe
 			return last, nil
 		}
 		if sess.Plain {
-			return s.plainReply(sess.ResponseID, sess.LastSequence), nil
+			return plainReply(sess.ResponseID, s.interval(sess), sess.LastSequence), nil
 		}
 	}
 	if status.GetResponseId() != sess.ResponseID || sess.Replaced() {
@@ -207,7 +210,7 @@ func measure(sess *core.NodeSession, status *yarnpb.NodeStatusProto) {
 }
 
 func (s *Service) heartbeatReply(sess *core.NodeSession, req *yarnpb.NodeHeartbeatRequestProto) *yarnpb.NodeHeartbeatResponseProto {
-	resp := s.plainReply(next(sess.ResponseID), req.GetTokenSequenceNo())
+	resp := plainReply(next(sess.ResponseID), s.interval(sess), req.GetTokenSequenceNo())
 	orders := sess.Take()
 	for _, id := range orders.Clean {
 		resp.ContainersToCleanup = append(resp.ContainersToCleanup, wire.ContainerID(id))

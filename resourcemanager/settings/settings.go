@@ -46,6 +46,7 @@ type Settings struct {
 	AMExpiry         time.Duration
 	AllocationExpiry time.Duration
 	HeartbeatMillis  int64
+	Scaling          Scaling // of it
 	MaxCompleted     int
 	LogAggregation   bool
 	LogTimeout       time.Duration // from an application's end to when its nodes' word on logs is not waited for any more
@@ -110,7 +111,6 @@ func From(c, sched *conf.Config, dir string) (*Settings, error) {
 		NodeExpiry:       v.Duration("yarn.nm.liveness-monitor.expiry-interval-ms", 600*time.Second, time.Millisecond),
 		AMExpiry:         v.Duration("yarn.am.liveness-monitor.expiry-interval-ms", 900*time.Second, time.Millisecond),
 		AllocationExpiry: v.Duration("yarn.resourcemanager.rm.container-allocation.expiry-interval-ms", 600*time.Second, time.Millisecond),
-		HeartbeatMillis:  v.Duration("yarn.resourcemanager.nodemanagers.heartbeat-interval-ms", time.Second, time.Millisecond).Milliseconds(),
 		MaxCompleted:     v.Int("yarn.resourcemanager.max-completed-applications", 1000),
 		LogAggregation:   v.Bool("yarn.log-aggregation-enable", false),
 		LogTimeout:       v.Duration("yarn.log-aggregation-status.time-out.ms", 600*time.Second, time.Millisecond),
@@ -131,6 +131,7 @@ func From(c, sched *conf.Config, dir string) (*Settings, error) {
 	if s.LogTimeout <= 0 { // as in Hadoop
 		s.LogTimeout = 600 * time.Second
 	}
+	s.readHeartbeats(v)
 	v.Fail(s.minimumVersion(c))
 	s.DiagnosticsLength = v.Int("yarn.app.attempt.diagnostics.limit.kc", 64) * 1024
 	if global := v.Int("yarn.resourcemanager.am.global.max-attempts", s.MaxAttempts); global < s.MaxAttempts {

@@ -41,6 +41,8 @@ func load(t *testing.T, keys map[string]string) (*Settings, error) {
 	return Load(dir)
 }
 
+const beats = "yarn.resourcemanager.nodemanagers.heartbeat-interval-"
+
 // What would make a cluster silently unsafe or wrong is refused: the error names key, file
 // and what to do.
 func TestRefusals(t *testing.T) {
@@ -58,6 +60,10 @@ func TestRefusals(t *testing.T) {
 		{map[string]string{"yarn.acl.enable": "yes"}, []string{"yarn.acl.enable", `"yes"`, "yarn-site.xml", "true or false"}},
 		{map[string]string{"hadoop.rpc.protection": "secret"}, []string{"hadoop.rpc.protection", "core-site.xml", "authentication, integrity or privacy"}},
 		{map[string]string{"yarn.scheduler.minimum-allocation-mb": "4096", "yarn.scheduler.maximum-allocation-mb": "1024"}, []string{"memory-mb", "4096", "1024", "yarn.scheduler."}},
+		{map[string]string{"yarn.resourcemanager.nodemanagers.heartbeat-interval-ms": "0"}, []string{"heartbeat-interval-ms", "a time above 0"}},
+		{map[string]string{beats + "scaling-enable": "true", beats + "min-ms": "1001"}, []string{"Required: 0 < minimum <= interval <= maximum. Got: 0 < 1001 <= 1000 <= 1000", beats}},
+		{map[string]string{beats + "scaling-enable": "true", beats + "max-ms": "500"}, []string{"0 < 1000 <= 1000 <= 500"}},
+		{map[string]string{beats + "scaling-enable": "true", beats + "slowdown-factor": "-1"}, []string{"factors of zero or more", "slowdown-factor"}},
 		{map[string]string{"yarn.resourcemanager.address": "rm:many"}, []string{"yarn.resourcemanager.address", "rm:many"}},
 		{map[string]string{prefix + "root.queues": ""}, []string{prefix + "root.queues", "capacity-scheduler.xml", "at least one queue"}},
 		{map[string]string{prefix + "root.a.capacity": "[memory=1024]"}, []string{prefix + "root.a.capacity", "capacity-scheduler.xml", "give a percentage"}},
