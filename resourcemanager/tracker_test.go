@@ -231,3 +231,19 @@ func TestHostNamesCompareWithoutCase(t *testing.T) {
 	})
 	await(t, "the AM's start on LocalHost", func() bool { return len(upper.starts()) == 1 })
 }
+
+// A node whose name has no address is of no use to AMs, and may not join where the administrator says so.
+func TestNodesWithoutAnAddress(t *testing.T) {
+	for _, checked := range []string{"false", "true"} {
+		r := start(t, map[string]string{"yarn.resourcemanager.resource-tracker.nm.ip-hostname-check": checked})
+		for host, known := range map[string]bool{"no-such-host.invalid": false, "127.0.0.1": true, "localhost": true} {
+			resp := call[yarnpb.RegisterNodeManagerResponseProto](r.tracker(), "registerNodeManager", &yarnpb.RegisterNodeManagerRequestProto{
+				NodeId: &yarnpb.NodeIdProto{Host: &host, Port: new(int32(4711))}, HttpPort: new(int32(8042)), Resource: resource(8192, 8), NmVersion: new("3.4.2")})
+			if taken := resp.GetNodeAction() == yarnpb.NodeActionProto_NORMAL; taken != (known || checked == "false") {
+				t.Errorf("checked: %s, %s: %v", checked, host, resp)
+			} else if !taken && resp.GetDiagnosticsMessage() != "hostname cannot be resolved (ip=127.0.0.1, hostname="+host+")" {
+				t.Errorf("%s is told %q", host, resp.GetDiagnosticsMessage())
+			}
+		}
+	}
+}

@@ -178,6 +178,42 @@ func TestProxyUserRules(t *testing.T) {
 	}
 }
 
+// Each of Hadoop's four lists of a protocol, and of the default for it, is heeded.
+func TestListsOfAProtocol(t *testing.T) {
+	const client, other = "org.apache.hadoop.yarn.api.ApplicationClientProtocolPB", "org.apache.hadoop.yarn.server.api.ResourceTrackerPB"
+	for _, tt := range []struct {
+		keys           map[string]string
+		user, protocol string
+		ip             string
+		ok             bool
+	}{
+		{nil, "alice", client, "10.0.0.1", true},
+		{map[string]string{"applicationclient.protocol.acl.blocked": "alice"}, "alice", client, "10.0.0.1", false},
+		{map[string]string{"applicationclient.protocol.acl.blocked": "alice"}, "alice", other, "10.0.0.1", true},
+		{map[string]string{"service.authorization.default.acl.blocked": "alice"}, "alice", client, "10.0.0.1", false},
+		{map[string]string{"service.authorization.default.acl.blocked": "alice", "applicationclient.protocol.acl.blocked": " "}, "alice", client, "10.0.0.1", true},
+		{map[string]string{"applicationclient.protocol.hosts": "10.0.0.1"}, "alice", client, "10.0.0.1", true},
+		{map[string]string{"applicationclient.protocol.hosts": "10.0.0.1"}, "alice", client, "10.0.0.2", false},
+		{map[string]string{"applicationclient.protocol.hosts.blocked": "10.0.0.0/30"}, "alice", client, "10.0.0.2", false},
+		{map[string]string{"service.authorization.default.hosts": "10.0.0.1"}, "alice", other, "10.0.0.2", false},
+		{map[string]string{"service.authorization.default.hosts.blocked": "10.0.0.2"}, "alice", client, "10.0.0.2", false},
+		{map[string]string{"service.authorization.default.hosts.blocked": "10.0.0.2"}, "alice", client, "10.0.0.1", true},
+	} {
+		c := conf.New()
+		c.Set("hadoop.security.authorization", "true")
+		for k, v := range tt.keys {
+			c.Set("security."+k, v)
+		}
+		s, err := NewServiceACLs(c, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Authorize(tt.user, tt.protocol, groupsOf(nil), net.ParseIP(tt.ip)); (err == nil) != tt.ok {
+			t.Errorf("%v: %s from %s: %v", tt.keys, tt.user, tt.ip, err)
+		}
+	}
+}
+
 func TestServiceACLsHoldOnlyWhenAuthorizationIsOn(t *testing.T) {
 	const client = "org.apache.hadoop.yarn.api.ApplicationClientProtocolPB"
 	c := conf.New()

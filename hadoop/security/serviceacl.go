@@ -2,6 +2,7 @@ package security
 
 import (
 	"net"
+	"strings"
 
 	"heddle/hadoop/conf"
 )
@@ -39,12 +40,13 @@ type serviceRule struct {
 func NewServiceACLs(c *conf.Config, resolve func(host string) ([]net.IP, error)) (*ServiceACLs, error) {
 	v := c.Values()
 	s := &ServiceACLs{enabled: v.Bool("hadoop.security.authorization", false), rules: map[string]serviceRule{}}
-	rule := func(key, fallback string) serviceRule {
-		text := func(suffix, def string) string {
-			if t, ok := c.Untrimmed(key + suffix); ok {
+	rule := func(key string) serviceRule {
+		key, fallback := strings.TrimSuffix(key, ".acl"), strings.TrimSuffix(defaultPolicyKey, ".acl")
+		text := func(last, def string) string {
+			if t, ok := c.Untrimmed(key + last); ok {
 				return t
 			}
-			if t, ok := c.Untrimmed(fallback + suffix); ok {
+			if t, ok := c.Untrimmed(fallback + last); ok {
 				return t
 			}
 			return def
@@ -53,12 +55,12 @@ func NewServiceACLs(c *conf.Config, resolve func(host string) ([]net.IP, error))
 		v.Fail(err)
 		blockedHosts, err := ParseHosts(text(".hosts.blocked", ""), resolve)
 		v.Fail(err)
-		return serviceRule{ParseACL(text("", "*")), ParseACL(text(".blocked", "")), hosts, blockedHosts}
+		return serviceRule{ParseACL(text(".acl", "*")), ParseACL(text(".acl.blocked", "")), hosts, blockedHosts}
 	}
 	for protocol, key := range policyKeys {
-		s.rules[protocol] = rule(key, defaultPolicyKey)
+		s.rules[protocol] = rule(key)
 	}
-	s.other = rule(defaultPolicyKey, defaultPolicyKey)
+	s.other = rule(defaultPolicyKey)
 	return s, v.Err()
 }
 

@@ -3,6 +3,7 @@ package service
 import (
 	"context"
 	"fmt"
+	"net"
 
 	yarnpb "heddle/hadoop-proto/yarn"
 	"heddle/hadoop/rpc"
@@ -40,6 +41,9 @@ func (s *Service) registerNodeManager(ctx context.Context, req *yarnpb.RegisterN
 		text := fmt.Sprintf(format, args...)
 		s.Log.Warn("node refused", "node", id, "reason", text)
 		return &yarnpb.RegisterNodeManagerResponseProto{NodeAction: yarnpb.NodeActionProto_SHUTDOWN.Enum(), DiagnosticsMessage: &text}, nil
+	}
+	if ip := peer(ctx); s.Settings.HostCheck && ip.IsValid() && !resolves(ctx, id.Host) { // an AM could not reach its containers there
+		return shutdown("hostname cannot be resolved (ip=%s, hostname=%s)", ip, id.Host)
 	}
 	if n, known := s.Core.View().Nodes.Get(id); !s.Hosts.Admits(id.Host) && (!known || n.State != yarn.NodeDecommissioning) {
 		return shutdown("Disallowed NodeManager from  %s, Sending SHUTDOWN signal to the NodeManager.", id.Host)
@@ -91,6 +95,11 @@ func (s *Service) registerNodeManager(ctx context.Context, req *yarnpb.RegisterN
 		ContainerTokenMasterKey: s.Tokens.ContainerKeys().Current.Proto(), NmTokenMasterKey: s.Tokens.NMKeys().Current.Proto(),
 		NodeAction: yarnpb.NodeActionProto_NORMAL.Enum(), Resource: told, RmIdentifier: new(s.ClusterTimestamp), RmVersion: new(yarn.HadoopVersion),
 	}, nil
+}
+
+func resolves(ctx context.Context, host string) bool {
+	addresses, err := net.DefaultResolver.LookupHost(ctx, host)
+	return err == nil && len(addresses) > 0
 }
 
 func (s *Service) rack(ctx context.Context, host string) string {

@@ -42,7 +42,9 @@ var elsewhere = []string{
 	"yarn.resourcemanager.hostname", "yarn.resourcemanager.bind-host", "yarn.nodemanager.hostname", // in the defaults of addresses, and conf.bindHostKey
 	"yarn.resourcemanager.webapp.rest-csrf.*", "yarn.nodemanager.webapp.rest-csrf.*", // hadoophttp.CSRF adds the last part
 	"yarn.nodemanager.runtime.linux.docker.default-ro-mounts", "yarn.nodemanager.runtime.linux.docker.default-rw-mounts",
-	"security.*.protocol.acl", "yarn.resource.dynamic.*", "yarn.resource-types.*", "yarn.nodemanager.resource-type.*", "hadoop.proxyuser.*",
+	"security.*.protocol.acl", "security.*.protocol.acl.blocked", "security.*.protocol.hosts", "security.*.protocol.hosts.blocked", // security.NewServiceACLs
+	"security.service.authorization.default.acl.blocked", "security.service.authorization.default.hosts", "security.service.authorization.default.hosts.blocked",
+	"yarn.resource.dynamic.*", "yarn.resource-types.*", "yarn.nodemanager.resource-type.*", "hadoop.proxyuser.*",
 }
 
 func TestTheTableHonoursWhatTheCodeReads(t *testing.T) {
