@@ -115,6 +115,15 @@ func TestQueuesAsJavaHasThem(t *testing.T) {
 	near("the queue's use", v.GetAppResource_Usage().GetQueueUsagePercentage(), 25/(3276.0/8192))
 	q := call[yarnpb.GetQueueInfoResponseProto](alice, "getQueueInfo", &yarnpb.GetQueueInfoRequestProto{QueueName: new("batch")}).GetQueueInfo()
 	near("the queue's current capacity", q.GetCurrentCapacity(), 0.25/(3276.0/8192))
+	bob := r.client("bob")
+	gone := bob.submit(unmanaged)
+	await(t, "a kill", func() bool {
+		return call[yarnpb.KillApplicationResponseProto](bob, "forceKillApplication", &yarnpb.KillApplicationRequestProto{ApplicationId: gone}).GetIsKillCompleted()
+	})
+	whole := call[yarnpb.GetQueueInfoResponseProto](alice, "getQueueInfo", &yarnpb.GetQueueInfoRequestProto{QueueName: new("root")}).GetQueueInfo().GetQueueStatistics()
+	if whole.GetNumAppsKilled() != 1 || whole.GetNumAppsCompleted() != 0 || whole.GetNumAppsFailed() != 0 || whole.GetNumAppsSubmitted() != 2 || whole.GetNumActiveUsers() != 0 {
+		t.Errorf("the root's counts, by which `yarn top` goes: %v", whole)
+	}
 	if free := q.GetQueueStatistics(); free.GetAvailableMemoryMB() != 3276-1024 || free.GetAvailableVCores() != 3-2 {
 		t.Errorf("free of its guarantee: %v", free)
 	}

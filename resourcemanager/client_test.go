@@ -171,7 +171,7 @@ func TestQueuesAndNodes(t *testing.T) {
 	for _, a := range call[yarnpb.GetQueueUserAclsInfoResponseProto](bob, "getQueueUserAcls", &yarnpb.GetQueueUserAclsInfoRequestProto{}).GetQueueUserAcls() {
 		rights[a.GetQueueName()] = len(a.GetUserAcls())
 	}
-	if rights["root"] != 0 || rights["default"] != 1 || rights["batch"] != 0 {
+	if rights["root"] != 0 || rights["root.default"] != 1 || rights["root.batch"] != 0 {
 		t.Errorf("bob's rights: %v", rights)
 	}
 	nodes := call[yarnpb.GetClusterNodesResponseProto](bob, "getClusterNodes", &yarnpb.GetClusterNodesRequestProto{NodeStates: []yarnpb.NodeStateProto{yarnpb.NodeStateProto_NS_RUNNING}}).GetNodeReports()

@@ -234,7 +234,7 @@ func (s *Service) getQueueUserAcls(ctx context.Context, _ *yarnpb.GetQueueUserAc
 	resp := &yarnpb.GetQueueUserAclsInfoResponseProto{}
 	for i := range s.Core.View().Queues {
 		q := &s.Core.View().Queues[i]
-		info := &yarnpb.QueueUserACLInfoProto{QueueName: new(q.Config.Name)}
+		info := &yarnpb.QueueUserACLInfoProto{QueueName: new(q.Path)}
 		if s.Access.SubmitTo(q.Path, user) {
 			info.UserAcls = append(info.UserAcls, yarnpb.QueueACLProto_QACL_SUBMIT_APPLICATIONS)
 		}

@@ -157,7 +157,7 @@ func (s *Service) usage(v *core.AppView) *yarnpb.ApplicationResourceUsageReportP
 	queue, cluster := s.Shares(s.Core.View(), v)
 	return &yarnpb.ApplicationResourceUsageReportProto{
 		NumUsedContainers: new(running), NumReservedContainers: &reserved, UsedResources: wire.Resource(v.Used, types),
-		ReservedResources: wire.Resource(v.Pending.Held, types), NeededResources: wire.Resource(v.Used.Add(v.Pending.Resource), types),
+		ReservedResources: wire.Resource(v.Pending.Held, types), NeededResources: wire.Resource(v.Used.Add(v.Pending.Held), types),
 		MemorySeconds: new(mem), VcoreSeconds: new(cores), QueueUsagePercentage: new(queue), ClusterUsagePercentage: new(cluster),
 		PreemptedMemorySeconds: new(int64(0)), PreemptedVcoreSeconds: new(int64(0)),
 	}
@@ -318,14 +318,41 @@ func (s *Service) getQueueInfo(ctx context.Context, req *yarnpb.GetQueueInfoRequ
 		if q.Path != req.GetQueueName() && q.Config.Name != req.GetQueueName() {
 			continue
 		}
-		info, err := s.queueInfo(view, q, user, req.GetIncludeApplications(), req.GetIncludeChildQueues(), req.GetRecursive())
+		info, err := s.queueInfo(view, endedIn(view), q, user, req.GetIncludeApplications(), req.GetIncludeChildQueues(), req.GetRecursive())
 		return &yarnpb.GetQueueInfoResponseProto{QueueInfo: info}, err
 	}
 	// YarnClient shows an empty answer as "cannot get queue from RM by queueName".
 	return &yarnpb.GetQueueInfoResponseProto{}, nil
 }
 
-func (s *Service) queueInfo(view *core.View, q *scheduler.QueueInfo, user string, apps, children, recursive bool) (*yarnpb.QueueInfoProto, error) {
+// endedIn counts the applications that are remembered of those which have ended, of each queue and those below it.
+func endedIn(view *core.View) map[string]map[yarn.AppState]int64 {
+	out := map[string]map[yarn.AppState]int64{}
+	for _, v := range view.Apps.All() {
+		if !v.State.Final() {
+			continue
+		}
+		for path := v.QueuePath; path != ""; path = parent(path) {
+			if out[path] == nil {
+				out[path] = map[yarn.AppState]int64{}
+			}
+			out[path][v.State]++
+		}
+	}
+	return out
+}
+
+// activeUsers are those of a leaf who wait for containers.
+func activeUsers(q *scheduler.QueueInfo) (n int64) {
+	for _, u := range q.Users {
+		if u.PendingContainers > 0 {
+			n++
+		}
+	}
+	return n
+}
+
+func (s *Service) queueInfo(view *core.View, ended map[string]map[yarn.AppState]int64, q *scheduler.QueueInfo, user string, apps, children, recursive bool) (*yarnpb.QueueInfoProto, error) {
 	fraction := func(ppm int64) *float32 { return new(float32(ppm) / scheduler.Million) }
 	state := yarnpb.QueueStateProto(yarnpb.QueueStateProto_value["Q_"+string(q.State)])
 	used := float32(s.Settings.Scheduler.ShareOf(q.Used, q.Guaranteed, view.Total))
@@ -335,7 +362,9 @@ func (s *Service) queueInfo(view *core.View, q *scheduler.QueueInfo, user string
 		CurrentCapacity: new(used), MaxParallelApps: new(q.Config.ParallelApps()), State: &state, PreemptionDisabled: new(true), IntraQueuePreemptionDisabled: new(true),
 		AccessibleNodeLabels: []string{"*"}, SchedulerType: new("CapacityScheduler"), Weight: new(float32(-1)),
 		QueueStatistics: &yarnpb.QueueStatisticsProto{
-			NumAppsRunning: new(int64(q.ActiveApps)), NumAppsPending: new(int64(q.WaitingApps)), NumAppsSubmitted: new(int64(q.Apps)),
+			NumAppsRunning: new(int64(q.ActiveApps)), NumAppsPending: new(int64(q.WaitingApps)), NumActiveUsers: new(activeUsers(q)),
+			NumAppsSubmitted: new(int64(q.Apps) + ended[q.Path][yarn.AppFinished] + ended[q.Path][yarn.AppKilled] + ended[q.Path][yarn.AppFailed]),
+			NumAppsCompleted: new(ended[q.Path][yarn.AppFinished]), NumAppsKilled: new(ended[q.Path][yarn.AppKilled]), NumAppsFailed: new(ended[q.Path][yarn.AppFailed]),
 			AvailableMemoryMB: new(max(0, q.Guaranteed[yarn.Memory]-q.Used[yarn.Memory])), AllocatedMemoryMB: new(q.Used[yarn.Memory]),
 			PendingMemoryMB: new(q.Pending[yarn.Memory]), AvailableVCores: new(max(0, q.Guaranteed[yarn.VCores]-q.Used[yarn.VCores])),
 			AllocatedVCores: new(q.Used[yarn.VCores]), PendingVCores: new(q.Pending[yarn.VCores]),
@@ -369,7 +398,7 @@ func (s *Service) queueInfo(view *core.View, q *scheduler.QueueInfo, user string
 		if parent(c.Path) != q.Path {
 			continue
 		}
-		info, err := s.queueInfo(view, c, user, apps, recursive, recursive)
+		info, err := s.queueInfo(view, ended, c, user, apps, recursive, recursive)
 		if err != nil {
 			return nil, err
 		}
