@@ -330,9 +330,36 @@ func (n *node) openRPC() error {
 	})
 	svc := service.New(service.Config{Manager: n.manager, NMTokens: n.nm, Containers: n.ct, Types: n.types, RM: n.link.RM,
 		Meta: services{n.shuffler}.Meta, Attrs: n.attributes, Now: time.Now, Log: n.log})
-	n.rpc, err = rpc.NewServer(rpc.ServerConfig{Name: "NodeManager", Protocols: []rpc.Protocol{svc.Protocol()}, Tokens: n.nm, QOP: qop,
+	authorize, err := n.authorizer()
+	if err != nil {
+		return err
+	}
+	n.rpc, err = rpc.NewServer(rpc.ServerConfig{Name: "NodeManager", Authorize: authorize, Protocols: []rpc.Protocol{svc.Protocol()}, Tokens: n.nm, QOP: qop,
 		MaxDataLength: n.maxRPCLength, MaxConnections: n.maxRPCConnections, Log: n.log})
 	return err
+}
+
+// authorizer asks hadoop-policy.xml who may use the node's protocol, and from where.
+func (n *node) authorizer() (func(context.Context, *rpc.Call, string) error, error) {
+	acls, err := security.NewServiceACLs(n.conf, net.LookupIP)
+	if err != nil {
+		return nil, err
+	}
+	known, err := security.NewGroups(n.conf)
+	if err != nil {
+		return nil, err
+	}
+	groups := known.Func(func(err error) { n.log.Warn("groups of a user are not known", "error", err) })
+	return func(_ context.Context, c *rpc.Call, protocol string) error {
+		var ip net.IP
+		if a, ok := c.RemoteAddr.(*net.TCPAddr); ok {
+			ip = a.IP
+		}
+		if err := acls.Authorize(c.User, protocol, groups, ip); err != nil {
+			return rpc.Exception(rpc.ClassAuthorization, "%v", err)
+		}
+		return nil
+	}, nil
 }
 
 // offer is what the node has for containers.

@@ -103,7 +103,7 @@ func TestRefreshedQueues(t *testing.T) {
 func TestRefreshedRights(t *testing.T) {
 	r := start(t, map[string]string{"hadoop.security.authorization": "true"})
 	r.edit(map[string]string{"hadoop.security.authorization": "true", "yarn.admin.acl": "admin,bob", "yarn.cluster.max-application-priority": "20",
-		"hadoop.proxyuser.oozie.hosts": "*", "hadoop.proxyuser.oozie.groups": "*", "security.applicationclient.protocol.acl": "alice,admin"})
+		"hadoop.proxyuser.oozie.hosts": "*", "hadoop.proxyuser.oozie.groups": "*"})
 	admin := r.admin("admin")
 	r.admin("bob").refused("refreshNodes", &adminpb.RefreshNodesRequestProto{}, &adminpb.RefreshNodesResponseProto{}, classYarn, "bob")
 	call[adminpb.RefreshAdminAclsResponseProto](admin, "refreshAdminAcls", &adminpb.RefreshAdminAclsRequestProto{})

@@ -35,7 +35,7 @@ const SourceDefault = "built-in default"
 const SourceProgram = "command line"
 
 // siteFiles are read by Load when no names are given; later ones override earlier ones.
-var siteFiles = []string{"core-site.xml", "hdfs-site.xml", "mapred-site.xml", "yarn-site.xml", "resource-types.xml", "node-resources.xml"}
+var siteFiles = []string{"core-site.xml", "hdfs-site.xml", "mapred-site.xml", "yarn-site.xml", "resource-types.xml", "node-resources.xml", "hadoop-policy.xml"}
 
 // New is an empty configuration: no built-in defaults, nothing but what is added.
 func New() *Config {
@@ -53,7 +53,7 @@ func WithDefaults() *Config {
 
 // Load reads the named files of dir over the built-in defaults, in order. A name
 // may leave out ".xml"; without names the site files of a cluster are read
-// (core, hdfs, mapred, yarn, resource-types, node-resources). A missing file is
+// (core, hdfs, mapred, yarn, resource-types, node-resources, hadoop-policy). A missing file is
 // no error, a malformed one is.
 func Load(dir string, names ...string) (*Config, error) {
 	if len(names) == 0 {
