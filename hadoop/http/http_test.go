@@ -170,6 +170,31 @@ func TestJMX(t *testing.T) {
 	}
 }
 
+// Scripts look for "name" : value in /jmx, a line for each.
+func TestJMXIsLaidOutAsHadoops(t *testing.T) {
+	b := NewBeans()
+	b.Register("a:b=c", "C", func() Attributes {
+		return Attributes{"tag.HAState": "active <1>", "None": nil, "Empty": []any{}, "Numbers": []int64{1, 1 << 60}, "Part": struct{ Max, Used int64 }{2, 1}}
+	})
+	want := `{
+  "beans" : [ {
+    "name" : "a:b=c",
+    "modelerType" : "C",
+    "Empty" : [ ],
+    "None" : null,
+    "Numbers" : [ 1, 1152921504606846976 ],
+    "Part" : {
+      "Max" : 2,
+      "Used" : 1
+    },
+    "tag.HAState" : "active <1>"
+  } ]
+}`
+	if got := get(b, "/jmx").Body.String(); got != want {
+		t.Errorf("%s", got)
+	}
+}
+
 func TestConfMasksSecretsAndAnswersBothForms(t *testing.T) {
 	c := conf.New()
 	c.Set("a", "1 < ${b}")
@@ -226,8 +251,8 @@ func TestRPCBeans(t *testing.T) {
 		return []RPCActivity{{Port: 8032, Server: "ApplicationClientProtocolService", Connections: 2, BytesSent: 9, Methods: []MethodActivity{{"getNewApplication", 4, 1, 8 * time.Millisecond}}}}
 	})
 	for query, want := range map[string][]string{
-		"RpcActivityForPort8032":         {`"RpcProcessingTimeNumOps":4`, `"RpcProcessingTimeAvgTime":2`, `"RpcCallSuccesses":3`, `"NumOpenConnections":2`, `"SentBytes":9`, `"tag.serverName":"ApplicationClientProtocolService"`},
-		"RpcDetailedActivityForPort8032": {`"GetNewApplicationNumOps":4`, `"GetNewApplicationAvgTime":2`},
+		"RpcActivityForPort8032":         {`"RpcProcessingTimeNumOps" : 4`, `"RpcProcessingTimeAvgTime" : 2`, `"RpcCallSuccesses" : 3`, `"NumOpenConnections" : 2`, `"SentBytes" : 9`, `"tag.serverName" : "ApplicationClientProtocolService"`},
+		"RpcDetailedActivityForPort8032": {`"GetNewApplicationNumOps" : 4`, `"GetNewApplicationAvgTime" : 2`},
 	} {
 		body := get(b, "/jmx?qry=Hadoop:service=ResourceManager,name="+query).Body.String()
 		for _, w := range want {

@@ -1,6 +1,7 @@
 package hadoophttp
 
 import (
+	"bytes"
 	"fmt"
 	"maps"
 	"net/http"
@@ -85,7 +86,7 @@ func (b *Beans) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if get := query.Get("get"); get != "" {
 		var ok bool
 		if pattern, attribute, ok = strings.Cut(get, "::"); !ok || attribute == "" {
-			jmxAnswer(w, http.StatusOK, map[string]any{"result": "ERROR", "message": "query format is not as expected."})
+			prettyAnswer(w, http.StatusOK, map[string]any{"result": "ERROR", "message": "query format is not as expected."})
 			return
 		}
 	}
@@ -94,13 +95,13 @@ func (b *Beans) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	beans, err := b.Query(pattern)
 	if err != nil {
-		jmxAnswer(w, http.StatusBadRequest, map[string]any{"result": "ERROR", "message": err.Error()})
+		prettyAnswer(w, http.StatusBadRequest, map[string]any{"result": "ERROR", "message": err.Error()})
 		return
 	}
 	if attribute != "" {
 		beans = only(beans, attribute)
 	}
-	jmxAnswer(w, http.StatusOK, map[string]any{"beans": beans})
+	prettyAnswer(w, http.StatusOK, map[string]any{"beans": beans})
 }
 
 // only keeps one attribute. Java answers with 200 where there is none, and says so in the bean.
@@ -116,8 +117,18 @@ func only(beans []map[string]any, attribute string) []map[string]any {
 	return beans
 }
 
+func prettyAnswer(w http.ResponseWriter, status int, v any) {
+	var body bytes.Buffer
+	err := appendPretty(&body, v, "")
+	writeJSON(w, status, body.Bytes(), err)
+}
+
 func jmxAnswer(w http.ResponseWriter, status int, v any) {
 	body, err := marshalJSON(v)
+	writeJSON(w, status, body, err)
+}
+
+func writeJSON(w http.ResponseWriter, status int, body []byte, err error) {
 	if err != nil {
 		http.Error(w, fmt.Sprintf("encoding beans: %v", err), http.StatusInternalServerError)
 		return
