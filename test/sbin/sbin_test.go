@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"os/signal"
 	"os/user"
 	"path/filepath"
 	"strconv"
@@ -262,6 +263,8 @@ func TestTheDaemonsAccount(t *testing.T) {
 // QUIT writes what the daemon does and ends nothing, HUP ends it in order, as with a Java daemon.
 func TestQuitAndHangUp(t *testing.T) {
 	y := newYard(t)
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP) // else daemons inherit that nohup has this test ignore it
+	defer signal.Reset(syscall.SIGHUP)
 	for _, daemon := range []struct{ command, farewell string }{{"resourcemanager", "ResourceManager stops"}, {"nodemanager", "stopping"}} {
 		if out, code := y.run("yarn-daemon.sh", "start", daemon.command); code != 0 {
 			t.Fatalf("exit code %d: %s", code, out)
