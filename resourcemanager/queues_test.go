@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+	"time"
 
 	adminpb "heddle/hadoop-proto/admin"
 	yarnpb "heddle/hadoop-proto/yarn"
@@ -135,5 +136,34 @@ func TestApplicationsBeyondTheLimitWait(t *testing.T) {
 	})
 	if d := r.client("bob").report(bobs).GetDiagnostics(); !strings.Contains(d, "max-parallel-apps") {
 		t.Errorf("bob's waits no more: %s", d)
+	}
+}
+
+// Clients and AMs are told of no more than one node has: of the queue's largest container, of the largest node, and, as long
+// after the start as nodes may still come back, of the queue's alone.
+func TestLargestContainerThatIsTold(t *testing.T) {
+	for _, wait := range []string{"0", "3600000"} {
+		r := start(t, map[string]string{"yarn.resourcemanager.work-preserving-recovery.scheduling-wait-ms": wait,
+			"yarn.scheduler.capacity.root.default.maximum-allocation-mb": "3000"})
+		told := func(want int64, when string) {
+			t.Helper()
+			if wait != "0" {
+				want = 8192
+			}
+			fresh := call[yarnpb.GetNewApplicationResponseProto](r.client("alice"), "getNewApplication", &yarnpb.GetNewApplicationRequestProto{})
+			if got := fresh.GetMaximumCapability().GetMemory(); got != want {
+				t.Errorf("%s clients are told of %d MB, want %d", when, got, want)
+			}
+		}
+		time.Sleep(2 * time.Millisecond) // it started in this very one
+		told(8192, "without nodes")
+		r.node("127.0.0.1", 2048, nil)
+		told(2048, "with one node")
+		am, _ := r.master("alice", nil)
+		if got := am.register().GetMaximumCapability().GetMemory(); got != map[string]int64{"0": 2048, "3600000": 3000}[wait] {
+			t.Errorf("the AM is told of %d MB", got)
+		}
+		r.node("127.0.0.2", 4096, nil)
+		told(4096, "with a larger node")
 	}
 }

@@ -173,6 +173,19 @@ func (v *View) Busy() float32 {
 	return min(float32(used)/max(float32(all), 1), 1)
 }
 
+// LargestNode is, of each resource type, the most that a running node has; ok is false without one.
+func (v *View) LargestNode() (most yarn.Resource, ok bool) {
+	for _, n := range v.Nodes.All() {
+		if n.State == yarn.NodeRunning {
+			for i := range most {
+				most[i] = max(most[i], n.Total[i])
+			}
+			ok = true
+		}
+	}
+	return most, ok
+}
+
 // View is the latest published state.
 func (c *Core) View() *View { return c.view.Load() }
 

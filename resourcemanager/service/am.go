@@ -72,7 +72,7 @@ func (s *Service) registerApplicationMaster(ctx context.Context, req *yarnpb.Reg
 	clear(sess.SentNodes)
 	types := s.Settings.Types
 	resp := &yarnpb.RegisterApplicationMasterResponseProto{
-		MaximumCapability: wire.Resource(s.Largest(sess.Queue()), types), Queue: new(sess.Queue()), ResourceTypes: s.resourceTypes(),
+		MaximumCapability: wire.Resource(s.LargestNow(sess.Queue()), types), Queue: new(sess.Queue()), ResourceTypes: s.resourceTypes(),
 		SchedulerResourceTypes: s.schedulerTypes(),
 	}
 	if sess.App.ViewACL != "" {

@@ -60,7 +60,7 @@ func (s *Service) Client() rpc.Protocol {
 func (s *Service) getNewApplication(context.Context, *yarnpb.GetNewApplicationRequestProto) (*yarnpb.GetNewApplicationResponseProto, error) {
 	return &yarnpb.GetNewApplicationResponseProto{
 		ApplicationId:     wire.AppID(s.Core.NewApplicationID()),
-		MaximumCapability: wire.Resource(s.Settings.Scheduler.Maximum, s.Settings.Types),
+		MaximumCapability: wire.Resource(s.LargestNow(""), s.Settings.Types),
 	}, nil
 }
 

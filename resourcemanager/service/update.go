@@ -191,11 +191,6 @@ func (s *Service) queue(path string) *scheduler.QueueConfig {
 	return nil
 }
 
-// Largest is the largest container that the queue at path grants.
-func (s *Service) Largest(path string) yarn.Resource {
-	return s.Settings.Scheduler.Largest(s.queue(path))
-}
-
 // Lifetimes are a leaf's default and maximum application lifetime in ms, its own or inherited; 0 is none.
 func (s *Service) Lifetimes(path string) (def, most int64) {
 	for ; path != ""; path = parent(path) {

@@ -70,7 +70,8 @@ type Settings struct {
 	MaxTags           int    // of an application
 	MaxTagLength      int    // bytes
 	Racks             *topology.Racks
-	HostCheck         bool // nodes whose name has no address may not join
+	NodesComeBack     time.Duration // for so long after the start the largest node is not known
+	HostCheck         bool          // nodes whose name has no address may not join
 }
 
 // QueueACLs are who may submit to a queue and who may administer it; a right on a queue
@@ -126,6 +127,7 @@ func From(c, sched *conf.Config, dir string) (*Settings, error) {
 		MaxPrio:          int32(v.Int("yarn.cluster.max-application-priority", 0)),
 		ClusterID:        v.String("yarn.resourcemanager.cluster-id", ""),
 		ProxyPublic:      v.String("yarn.web-proxy.address", ""),
+		NodesComeBack:    v.Duration("yarn.resourcemanager.work-preserving-recovery.scheduling-wait-ms", 10*time.Second, time.Millisecond),
 		HostCheck:        v.Bool("yarn.resourcemanager.resource-tracker.nm.ip-hostname-check", false),
 		MaxTags:          v.Int("yarn.resourcemanager.application.max-tags", 10),
 		MaxTagLength:     v.Int("yarn.resourcemanager.application.max-tag.length", 100),

@@ -43,7 +43,7 @@ func (w *Web) overview(*http.Request) (string, any, error) {
 		names = append(names, name)
 	}
 	return "scheduler", overview{Type: "Capacity Scheduler", Resources: strings.Join(names, ","), Minimum: w.resource(w.service.Settings.Scheduler.Minimum),
-		Maximum: w.resource(w.service.Settings.Scheduler.Maximum), Priority: w.service.MaxPriority()}, nil
+		Maximum: w.resource(w.service.LargestNow("")), Priority: w.service.MaxPriority()}, nil
 }
 
 type statItem struct {

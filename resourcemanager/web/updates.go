@@ -125,7 +125,7 @@ func (w *Web) newApplication(rw http.ResponseWriter, r *http.Request) {
 		hadoophttp.Fail(rw, r, err)
 		return
 	}
-	hadoophttp.AnswerBare(rw, r, http.StatusOK, "NewApplication", newApplication{w.service.Core.NewApplicationID().String(), w.resource(w.service.Settings.Scheduler.Maximum)})
+	hadoophttp.AnswerBare(rw, r, http.StatusOK, "NewApplication", newApplication{w.service.Core.NewApplicationID().String(), w.resource(w.service.LargestNow(""))})
 }
 
 func (w *Web) submit(who string, r *http.Request) (reply, error) {
