@@ -105,13 +105,13 @@ func (c *Client) fits(f *jobspec.Framework, largest *yarnpb.ResourceProto) error
 	var errs []error
 	for _, r := range f.Roles {
 		if m := largest.GetMemory(); int64(r.MemoryMB) > m {
-			errs = append(errs, fmt.Errorf("role %s: memoryMB is %d, the cluster's largest container has %d (yarn.scheduler.maximum-allocation-mb)", r.Name, r.MemoryMB, m))
+			errs = append(errs, fmt.Errorf("role %s: memoryMB is %d, the cluster's largest container has %d (of the largest node, or yarn.scheduler.maximum-allocation-mb)", r.Name, r.MemoryMB, m))
 		}
 		if n := largest.GetVirtualCores(); int64(r.CPU) > int64(n) {
-			errs = append(errs, fmt.Errorf("role %s: cpu is %d, the cluster's largest container has %d (yarn.scheduler.maximum-allocation-vcores)", r.Name, r.CPU, n))
+			errs = append(errs, fmt.Errorf("role %s: cpu is %d, the cluster's largest container has %d (of the largest node, or yarn.scheduler.maximum-allocation-vcores)", r.Name, r.CPU, n))
 		}
 		if n, counted := amountOf(largest, yarn.GPUName); r.GPUs > 0 && (!counted || int64(r.GPUs) > n) {
-			errs = append(errs, fmt.Errorf("role %s: gpu is %d, the cluster's largest container has %d (resource type %s)", r.Name, r.GPUs, n, yarn.GPUName))
+			errs = append(errs, fmt.Errorf("role %s: gpu is %d, the cluster's largest container has %d (resource type %s of the largest node, or its maximum-allocation)", r.Name, r.GPUs, n, yarn.GPUName))
 		}
 	}
 	return errors.Join(errs...)
