@@ -136,6 +136,9 @@ func TestRESTLists(t *testing.T) {
 	alice := r.client("alice")
 	alice.submit(func(c *submission) { c.Queue, c.ApplicationTags = new("batch"), []string{"Nightly"} })
 	alice.submit(unmanaged)
+	await(t, "both are accepted", func() bool {
+		return strings.Count(string(r.get("/ws/v1/cluster/apps?states=ACCEPTED,RUNNING", 200)), `"finalStatus"`) == 2
+	})
 	for query, want := range map[string]int{
 		"": 2, "?states=ACCEPTED,RUNNING": 2, "?states=finished": 0, "?user=alice": 2, "?user=bob": 0, "?queue=batch": 1, "?queue=root.batch": 1,
 		"?applicationTags=nightly": 1, "?applicationTypes=test,mapreduce": 2, "?limit=1": 1, "?finalStatus=UNDEFINED": 2, "?startedTimeEnd=5": 0, "?name=job": 2,
