@@ -9,7 +9,6 @@ import (
 
 	"heddle/executor"
 	"heddle/executor/docker"
-	"heddle/hadoop/conf"
 	"heddle/hadoop/security"
 	"heddle/nodemanager/container"
 	"heddle/nodemanager/launcher"
@@ -150,9 +149,8 @@ func (n *node) dockerPolicy() (*docker.Policy, error) {
 		}
 	}
 	if v.Bool(key+"privileged-containers.allowed", false) {
-		if err := n.privileged(p, n.conf, key+"privileged-containers.acl"); err != nil {
-			return nil, err
-		}
+		acl := security.ACLFrom(n.conf, key+"privileged-containers.acl", "")
+		p.Privileged = func(user string) bool { return acl.Allows(user, n.groups) }
 	}
 	cfg, err := launcher.ReadLists(filepath.Join(n.opt.ConfigDir, "container-executor.cfg"))
 	if err != nil {
@@ -162,15 +160,4 @@ func (n *node) dockerPolicy() (*docker.Policy, error) {
 		return nil, err
 	}
 	return p, v.Err()
-}
-
-func (n *node) privileged(p *docker.Policy, c *conf.Config, key string) error {
-	groups, err := security.NewGroups(c)
-	if err != nil {
-		return err
-	}
-	acl := security.ACLFrom(c, key, "")
-	lookup := groups.Func(func(err error) { n.log.Warn("groups of a user are not known", "error", err) })
-	p.Privileged = func(user string) bool { return acl.Allows(user, lookup) }
-	return nil
 }

@@ -85,6 +85,7 @@ type node struct {
 	log     *slog.Logger
 	started time.Time
 	user    string
+	members *security.Groups
 
 	id       yarn.NodeID
 	httpPort int
@@ -121,6 +122,10 @@ type node struct {
 func (n *node) open(ctx context.Context) error {
 	n.user = client.CurrentUser(os.Getenv)
 	n.dialer = &fs.Dialer{Conf: n.conf}
+	var err error
+	if n.members, err = security.NewGroups(n.conf); err != nil {
+		return err
+	}
 	if err := n.accounts.open(n.opt.ConfigDir); err != nil {
 		return err
 	}
@@ -294,15 +299,16 @@ func (n *node) groupOfLogs() (string, error) {
 	if n.logGroup != "" {
 		return n.logGroup, nil
 	}
-	groups, err := security.NewGroups(n.conf)
-	if err != nil {
-		return "", err
-	}
-	mine, err := groups.Of(n.user)
+	mine, err := n.members.Of(n.user)
 	if err != nil || len(mine) == 0 {
 		return "", err
 	}
 	return mine[0], nil
+}
+
+// groups is a user's groups; none, with a word in the log, where they cannot be looked up.
+func (n *node) groups(user string) []string {
+	return n.members.Func(func(err error) { n.log.Warn("groups of a user are not known", "error", err) })(user)
 }
 
 func environ() map[string]string {
@@ -330,36 +336,16 @@ func (n *node) openRPC() error {
 	})
 	svc := service.New(service.Config{Manager: n.manager, NMTokens: n.nm, Containers: n.ct, Types: n.types, RM: n.link.RM,
 		Meta: services{n.shuffler}.Meta, Attrs: n.attributes, Now: time.Now, Log: n.log})
-	authorize, err := n.authorizer()
+	acls, err := security.NewServiceACLs(n.conf, net.LookupIP)
 	if err != nil {
 		return err
+	}
+	authorize := func(_ context.Context, c *rpc.Call, protocol string) error {
+		return acls.Authorize(c.User, protocol, n.groups, c.IP())
 	}
 	n.rpc, err = rpc.NewServer(rpc.ServerConfig{Name: "NodeManager", Authorize: authorize, Protocols: []rpc.Protocol{svc.Protocol()}, Tokens: n.nm, QOP: qop,
 		MaxDataLength: n.maxRPCLength, MaxConnections: n.maxRPCConnections, Log: n.log})
 	return err
-}
-
-// authorizer asks hadoop-policy.xml who may use the node's protocol, and from where.
-func (n *node) authorizer() (func(context.Context, *rpc.Call, string) error, error) {
-	acls, err := security.NewServiceACLs(n.conf, net.LookupIP)
-	if err != nil {
-		return nil, err
-	}
-	known, err := security.NewGroups(n.conf)
-	if err != nil {
-		return nil, err
-	}
-	groups := known.Func(func(err error) { n.log.Warn("groups of a user are not known", "error", err) })
-	return func(_ context.Context, c *rpc.Call, protocol string) error {
-		var ip net.IP
-		if a, ok := c.RemoteAddr.(*net.TCPAddr); ok {
-			ip = a.IP
-		}
-		if err := acls.Authorize(c.User, protocol, groups, ip); err != nil {
-			return rpc.Exception(rpc.ClassAuthorization, "%v", err)
-		}
-		return nil
-	}, nil
 }
 
 // offer is what the node has for containers.
@@ -466,7 +452,7 @@ func (n *node) openWeb() error {
 		Conf: n.conf, Manager: n.manager, Devices: n.devices, Dirs: n.dirs, Shuffle: n.shuffler, RPC: n.rpc, Types: n.types, Total: n.offer,
 		Node: n.id, HTTPPort: n.httpPort, Version: HadoopVersion, Build: n.opt.Version, Started: n.started, Health: n.health,
 		Utilization: n.watch.Utilization, LastContact: n.link.LastContact, PmemCheck: n.pmemCheck, VmemCheck: n.vmemCheck,
-		ACLEnabled: n.aclEnabled, Operator: n.opt.Operator, Log: n.log,
+		ACLEnabled: n.aclEnabled, Groups: n.groups, Operator: n.opt.Operator, Log: n.log,
 	})
 	if err != nil {
 		return err

@@ -2,7 +2,6 @@ package resourcemanager
 
 import (
 	"context"
-	"errors"
 	"net"
 	"sync/atomic"
 
@@ -40,8 +39,8 @@ func (g *gate) refreshProxyUsers(c *conf.Config) error {
 
 // refreshServiceACLs reads the service ACLs again; it fails where they are not in force.
 func (g *gate) refreshServiceACLs(c *conf.Config) error {
-	if on, err := c.Bool("hadoop.security.authorization", false); err != nil || !on {
-		return errors.Join(err, errors.New("Service Authorization (hadoop.security.authorization) not enabled."))
+	if err := security.Authorizes(c); err != nil {
+		return err
 	}
 	a, err := security.NewServiceACLs(c, net.LookupIP)
 	if err == nil {
@@ -52,17 +51,10 @@ func (g *gate) refreshServiceACLs(c *conf.Config) error {
 
 // authorize is asked by the RPC servers.
 func (g *gate) authorize(_ context.Context, c *rpc.Call, protocol string) error {
-	var ip net.IP
-	if a, ok := c.RemoteAddr.(*net.TCPAddr); ok {
-		ip = a.IP
-	}
 	if c.RealUser != "" {
-		if err := g.proxies.Load().Authorize(c.RealUser, c.User, g.groups, ip); err != nil {
-			return rpc.Exception(rpc.ClassAuthorization, "%v", err)
+		if err := g.proxies.Load().Authorize(c.RealUser, c.User, g.groups, c.IP()); err != nil {
+			return err
 		}
 	}
-	if err := g.acls.Load().Authorize(c.User, protocol, g.groups, ip); err != nil {
-		return rpc.Exception(rpc.ClassAuthorization, "%v", err)
-	}
-	return nil
+	return g.acls.Load().Authorize(c.User, protocol, g.groups, c.IP())
 }

@@ -197,9 +197,6 @@ func (h *hadoopFS) Mkdir(p string, mode uint32) error {
 }
 
 func (h *hadoopFS) MkdirAll(p string, mode uint32) error {
-	if fi, err := h.client.Stat(p); err == nil && fi.IsDir() {
-		return nil
-	}
 	return h.client.MkdirAll(p, os.FileMode(mode))
 }
 

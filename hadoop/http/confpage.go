@@ -66,7 +66,7 @@ func ConfHandler(c *conf.Config) (http.Handler, error) {
 				return
 			}
 			if asJSON {
-				jmxAnswer(w, http.StatusOK, map[string]any{"property": show(name)})
+				compactAnswer(w, http.StatusOK, map[string]any{"property": show(name)})
 				return
 			}
 			keys = []string{name}
@@ -76,7 +76,7 @@ func ConfHandler(c *conf.Config) (http.Handler, error) {
 			shown[i] = show(key)
 		}
 		if asJSON {
-			jmxAnswer(w, http.StatusOK, map[string]any{"properties": shown})
+			compactAnswer(w, http.StatusOK, map[string]any{"properties": shown})
 			return
 		}
 		writeConfXML(w, shown)

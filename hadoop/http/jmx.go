@@ -123,7 +123,7 @@ func prettyAnswer(w http.ResponseWriter, status int, v any) {
 	writeJSON(w, status, body.Bytes(), err)
 }
 
-func jmxAnswer(w http.ResponseWriter, status int, v any) {
+func compactAnswer(w http.ResponseWriter, status int, v any) {
 	body, err := marshalJSON(v)
 	writeJSON(w, status, body, err)
 }

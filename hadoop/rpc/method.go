@@ -34,6 +34,14 @@ type Call struct {
 	Method          string
 }
 
+// IP is where the call comes from; nil where that is no TCP connection.
+func (c *Call) IP() net.IP {
+	if a, ok := c.RemoteAddr.(*net.TCPAddr); ok {
+		return a.IP
+	}
+	return nil
+}
+
 type callKey struct{}
 
 // CallFrom returns the call that ctx belongs to, nil outside one. It is valid only

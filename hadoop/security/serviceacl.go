@@ -1,6 +1,8 @@
 package security
 
 import (
+	"errors"
+	"fmt"
 	"net"
 	"strings"
 
@@ -36,10 +38,20 @@ type serviceRule struct {
 	hosts, blockedHosts *Hosts
 }
 
+const authorizationKey = "hadoop.security.authorization"
+
+// Authorizes fails, in Hadoop's words, where c does not ask for service authorization.
+func Authorizes(c *conf.Config) error {
+	if on, err := c.Bool(authorizationKey, false); err != nil || !on {
+		return errors.Join(err, fmt.Errorf("Service Authorization (%s) not enabled.", authorizationKey)) //nolint:revive // Hadoop's text
+	}
+	return nil
+}
+
 // NewServiceACLs reads the lists from c, into which hadoop-policy.xml was loaded.
 func NewServiceACLs(c *conf.Config, resolve func(host string) ([]net.IP, error)) (*ServiceACLs, error) {
 	v := c.Values()
-	s := &ServiceACLs{enabled: v.Bool("hadoop.security.authorization", false), rules: map[string]serviceRule{}}
+	s := &ServiceACLs{enabled: v.Bool(authorizationKey, false), rules: map[string]serviceRule{}}
 	rule := func(key string) serviceRule {
 		key, fallback := strings.TrimSuffix(key, ".acl"), strings.TrimSuffix(defaultPolicyKey, ".acl")
 		text := func(last, def string) string {

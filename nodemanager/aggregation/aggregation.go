@@ -157,20 +157,24 @@ func (u *Uploader) makeDirs(fsys fs.FileSystem, layout logs.Layout, app containe
 	if _, err := fsys.Stat(own); !errors.Is(err, iofs.ErrNotExist) {
 		return false, err
 	}
-	for _, missing := range [][]string{all[len(all)-2:], all} {
-		for _, d := range missing {
-			if err = fsys.Mkdir(d, logs.DirMode); err != nil && !errors.Is(err, iofs.ErrExist) {
-				break
-			}
-		}
-		if !errors.Is(err, iofs.ErrNotExist) {
-			break
-		}
+	err = mkdirs(fsys, all[len(all)-2:])
+	if errors.Is(err, iofs.ErrNotExist) {
+		err = mkdirs(fsys, all)
 	}
 	if err != nil && !errors.Is(err, iofs.ErrExist) {
 		return false, fmt.Errorf("make %s as %s: %w", own, app.User, err)
 	}
 	return err == nil, nil
+}
+
+// mkdirs makes folders, each in the one before. The error is ErrExist where the last was there.
+func mkdirs(fsys fs.FileSystem, dirs []string) (err error) {
+	for _, d := range dirs {
+		if err = fsys.Mkdir(d, logs.DirMode); err != nil && !errors.Is(err, iofs.ErrExist) {
+			return err
+		}
+	}
+	return err
 }
 
 // makeRoot makes the root open to all users, as the NodeManager's user.

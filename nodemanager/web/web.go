@@ -45,6 +45,7 @@ type Config struct {
 	LastContact          func() time.Time
 	PmemCheck, VmemCheck bool
 	ACLEnabled           bool
+	Groups               func(user string) []string
 	Operator             hadoophttp.Operator
 	Log                  *slog.Logger
 }
@@ -52,7 +53,6 @@ type Config struct {
 type pages struct {
 	Config
 	identity *hadoophttp.Identity
-	groups   func(string) []string
 	admins   security.ACL
 	elsewhere
 	site      *look.Site
@@ -61,13 +61,9 @@ type pages struct {
 
 // New returns the node's handler.
 func New(cfg Config) (http.Handler, error) {
-	groups, err := security.NewGroups(cfg.Conf)
-	if err != nil {
-		return nil, err
-	}
-	p := &pages{Config: cfg, groups: groups.Func(func(err error) { cfg.Log.Warn("groups of a user are not known", "error", err) }),
-		admins: security.ACLFrom(cfg.Conf, "yarn.admin.acl", "*")}
-	p.identity = &hadoophttp.Identity{Secret: []byte(rand.Text()), StaticUser: hadoophttp.StaticUser(cfg.Conf), Groups: p.groups, Now: time.Now}
+	p := &pages{Config: cfg, admins: security.ACLFrom(cfg.Conf, "yarn.admin.acl", "*")}
+	var err error
+	p.identity = &hadoophttp.Identity{Secret: []byte(rand.Text()), StaticUser: hadoophttp.StaticUser(cfg.Conf), Groups: p.Groups, Now: time.Now}
 	if p.elsewhere, err = p.readElsewhere(); err != nil {
 		return nil, err
 	}
@@ -128,7 +124,7 @@ func (p *pages) notBuilt(w http.ResponseWriter, r *http.Request) {
 // administers reports whether a request's caller administers the cluster.
 func (p *pages) administers(r *http.Request) bool {
 	c, err := p.identity.Of(r)
-	return err == nil && p.admins.Allows(c.User, p.groups)
+	return err == nil && p.admins.Allows(c.User, p.Groups)
 }
 
 // viewable checks that the caller may see an application's containers and logs.
@@ -140,7 +136,7 @@ func (p *pages) viewable(r *http.Request, user string, acls map[string]string) e
 	if err != nil {
 		return err
 	}
-	if c.User == user || p.admins.Allows(c.User, p.groups) || security.ParseACL(acls["VIEW_APP"]).Allows(c.User, p.groups) {
+	if c.User == user || p.admins.Allows(c.User, p.Groups) || security.ParseACL(acls["VIEW_APP"]).Allows(c.User, p.Groups) {
 		return nil
 	}
 	return hadoophttp.Forbidden("User [%s] is not authorized to view the logs of %s's application", c.User, user)

@@ -173,6 +173,16 @@ func (v *View) Busy() float32 {
 	return min(float32(used)/max(float32(all), 1), 1)
 }
 
+// Queue is the queue at path, nil where there is none.
+func (v *View) Queue(path string) *scheduler.QueueInfo {
+	for i := range v.Queues {
+		if v.Queues[i].Path == path {
+			return &v.Queues[i]
+		}
+	}
+	return nil
+}
+
 // LargestNode is, of each resource type, the most that a running node has; ok is false without one.
 func (v *View) LargestNode() (most yarn.Resource, ok bool) {
 	for _, n := range v.Nodes.All() {

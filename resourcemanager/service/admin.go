@@ -6,6 +6,7 @@ import (
 
 	adminpb "heddle/hadoop-proto/admin"
 	"heddle/hadoop/rpc"
+	"heddle/hadoop/security"
 	"heddle/resourcemanager/settings"
 )
 
@@ -113,8 +114,8 @@ func (s *Service) refreshAdminACLs(ctx context.Context, _ *adminpb.RefreshAdminA
 }
 
 func (s *Service) refreshServiceACLs(ctx context.Context, _ *adminpb.RefreshServiceAclsRequestProto) (*adminpb.RefreshServiceAclsResponseProto, error) {
-	if on, err := s.Settings.Conf.Bool("hadoop.security.authorization", false); err != nil || !on { // Hadoop looks at that first
-		return nil, ioFailure("%v", errors.Join(err, errors.New("Service Authorization (hadoop.security.authorization) not enabled.")))
+	if err := security.Authorizes(s.Settings.Conf); err != nil { // Hadoop looks at that first
+		return nil, ioFailure("%v", err)
 	}
 	if err := s.administrator(ctx, "refreshServiceAcls"); err != nil {
 		return nil, err

@@ -2,7 +2,6 @@ package service
 
 import (
 	"context"
-	"net"
 	"net/netip"
 
 	"heddle/hadoop/rpc"
@@ -22,11 +21,7 @@ func peer(ctx context.Context) netip.Addr {
 	if c == nil {
 		return netip.Addr{}
 	}
-	t, ok := c.RemoteAddr.(*net.TCPAddr)
-	if !ok {
-		return netip.Addr{}
-	}
-	a, _ := netip.AddrFromSlice(t.IP) // else zero
+	a, _ := netip.AddrFromSlice(c.IP()) // else zero
 	return a.Unmap()
 }
 

@@ -168,10 +168,8 @@ func (s *Service) Shares(view *core.View, v *core.AppView) (queue, cluster float
 	percent := func(base yarn.Resource) float32 {
 		return float32(100 * s.Settings.Scheduler.Share(v.Used, base, view.Total))
 	}
-	for i := range view.Queues {
-		if view.Queues[i].Path == v.QueuePath {
-			queue = percent(view.Queues[i].Guaranteed)
-		}
+	if q := view.Queue(v.QueuePath); q != nil {
+		queue = percent(q.Guaranteed)
 	}
 	return queue, percent(view.Total)
 }

@@ -182,11 +182,8 @@ func (s *Service) timeouts(v *core.AppView) []*yarnpb.AppTimeoutsMapProto {
 
 // queue is the configuration of the queue at path, nil where there is none.
 func (s *Service) queue(path string) *scheduler.QueueConfig {
-	queues := s.Core.View().Queues
-	for i := range queues {
-		if queues[i].Path == path {
-			return &queues[i].Config
-		}
+	if q := s.Core.View().Queue(path); q != nil {
+		return &q.Config
 	}
 	return nil
 }

@@ -107,13 +107,18 @@ type Run struct {
 	Code   int
 }
 
-// JavaCommand is a run of a class that the caller starts; it ends with ctx.
-func (c *Cluster) JavaCommand(ctx context.Context, user, class string, args ...string) *exec.Cmd {
-	argv := javaCommand(c.classPath(), class, args...)
+// Command is a program that the caller starts; it ends with ctx, and all that it started with it.
+func Command(ctx context.Context, argv ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	cmd.WaitDelay = 5 * time.Second
+	return cmd
+}
+
+// JavaCommand is a run of a class that the caller starts; it ends with ctx.
+func (c *Cluster) JavaCommand(ctx context.Context, user, class string, args ...string) *exec.Cmd {
+	cmd := Command(ctx, javaCommand(c.classPath(), class, args...)...)
 	cmd.Dir = c.options.Dir
 	cmd.Env = append(os.Environ(), "HADOOP_CONF_DIR="+c.ConfDir())
 	if user != "" {

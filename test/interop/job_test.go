@@ -72,11 +72,7 @@ func heddleRun(ctx context.Context, c *cluster.Cluster, args ...string) (cluster
 
 func writeJob(t *testing.T, text string) string {
 	t.Helper()
-	file := filepath.Join(t.TempDir(), "job.yaml")
-	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	return file
+	return write(t, filepath.Join(t.TempDir(), "job.yaml"), text)
 }
 
 // A job of two roles runs as processes from submission to its logs, on HDFS, over any ResourceManager and NodeManager.

@@ -10,7 +10,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -47,12 +46,9 @@ func sparkSubmit(ctx context.Context, t *testing.T, c *cluster.Cluster, args ...
 	if _, err := os.Stat(filepath.Join(bin, "spark-submit")); err != nil {
 		t.Fatalf("PySpark is not installed, run test/setup/spark.sh: %v", err)
 	}
-	small := []string{"--master", "yarn", "--num-executors", "1", "--executor-memory", "512m", "--driver-memory", "512m",
+	small := []string{filepath.Join(bin, "spark-submit"), "--master", "yarn", "--num-executors", "1", "--executor-memory", "512m", "--driver-memory", "512m",
 		"--conf", "spark.executor.memoryOverhead=256m", "--conf", "spark.driver.memoryOverhead=256m"}
-	cmd := exec.CommandContext(ctx, filepath.Join(bin, "spark-submit"), append(small, args...)...)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
-	cmd.WaitDelay = 5 * time.Second
+	cmd := cluster.Command(ctx, append(small, args...)...)
 	cmd.Dir = t.TempDir()
 	cmd.Env = append(os.Environ(), "HADOOP_CONF_DIR="+c.ConfDir(), "YARN_CONF_DIR="+c.ConfDir(), "PATH="+bin+":"+os.Getenv("PATH"), "PYSPARK_PYTHON=python3")
 	var out bytes.Buffer

@@ -55,27 +55,28 @@ func Check(dir string, starts map[Daemon]func(dir string) error) (*Report, error
 	}
 	r := &Report{Directory: dir}
 	base, whole := conf.WithDefaults(), conf.WithDefaults()
-	var found []string
+	found := map[string]*conf.Config{}
 	for _, name := range Files {
 		path := filepath.Join(dir, name)
 		if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
 			continue
 		}
-		if err := whole.AddFile(path); err != nil && !errors.Is(err, os.ErrPermission) {
-			return nil, err
+		found[name] = conf.New()
+		for _, c := range []*conf.Config{found[name], whole} {
+			if err := c.AddFile(path); errors.Is(err, os.ErrPermission) {
+				return nil, fmt.Errorf("%w: %w", ErrNoConfiguration, err)
+			} else if err != nil {
+				return nil, err
+			}
 		}
-		found = append(found, name)
 	}
 	if len(found) == 0 {
 		return nil, fmt.Errorf("%w: %s holds none of %s", ErrNoConfiguration, dir, strings.Join(Files, ", "))
 	}
-	for _, name := range found {
-		c := conf.New()
-		if err := c.AddFile(filepath.Join(dir, name)); err != nil {
-			if errors.Is(err, os.ErrPermission) {
-				return nil, fmt.Errorf("%w: %w", ErrNoConfiguration, err)
-			}
-			return nil, err
+	for _, name := range Files {
+		c := found[name]
+		if c == nil {
+			continue
 		}
 		for _, key := range c.Keys() {
 			r.Settings = append(r.Settings, judge(c, base, whole, key, name))
